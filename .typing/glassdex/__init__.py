@@ -1,0 +1,1 @@
+../../glassdex/__init__.py

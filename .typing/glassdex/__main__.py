@@ -1,0 +1,1 @@
+../../glassdex/__main__.py

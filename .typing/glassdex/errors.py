@@ -1,0 +1,1 @@
+../../glassdex/errors.py

@@ -1,0 +1,1 @@
+../../glassdex/words.py

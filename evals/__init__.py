@@ -1,0 +1,1 @@
+"""Retrieval sets, systems under test, measures and run files."""

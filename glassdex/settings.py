@@ -1,0 +1,39 @@
+"""Settings from the environment (`GLASSDEX_*`), read once and then frozen."""
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What the environment decides. Command-line options override single fields."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GLASSDEX_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    home: Path = Field(default_factory=lambda: user_data_path("glassdex"))
+    """Folder that holds the indexes and other state."""
+
+    url: str | None = Field(
+        default=None, validation_alias=AliasChoices("GLASSDEX_URL", "QDRANT_URL")
+    )
+    """Address of a Qdrant server or cluster; None keeps the index in a folder."""
+
+    api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("GLASSDEX_API_KEY", "QDRANT_API_KEY")
+    )
+    """Key of that server; never printed."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads of the reader; None leaves the choice to torch."""
+
+    max_document_chars: int = Field(default=1_000_000, ge=1)
+    """A longer text is listed as failed instead of being cut off silently."""
+
+    @property
+    def indexes(self) -> Path:
+        """Folder with one sub-folder per index."""
+        return self.home / "indexes"

@@ -1,0 +1,1 @@
+"""The index behind one protocol: no engine's type leaves its adapter."""

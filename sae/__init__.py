@@ -1,0 +1,1 @@
+"""Readers, sparse autoencoders, their training, their folders and their labels."""
