@@ -2,8 +2,11 @@
 
 On the command line: `lang=en`, `lang!=en`, `year>=2019`, `model=gpt4|claude`. Several
 conditions are joined by *and*. `\\|` is a literal bar.
+
+A key is taken literally: `a.b` names the entry "a.b" of the metadata, not "b" inside "a".
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,13 +19,19 @@ Scalar = str | int | float | bool
 RESERVED = frozenset({"dataset", "doc_id", "field"})
 """Keys of the payload itself; every other key names an entry of its `metadata`."""
 
+MAX_DEPTH = 16
+"""Levels of Not and And; every engine parses at least as many."""
+
+EXACT_INT = 2**53
+"""From here on whole numbers and floats part company."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
     """The value of `key` equals one of `values`; a list-valued entry matches by any element.
 
-    Numbers and strings never equal each other; 1, 1.0 and True are told apart from strings
-    only, so `year=2019` on the command line asks for the number or the text.
+    Numbers, texts and truth values never equal one another; 1 equals 1.0. A whole number of
+    2^53 or more, which a float cannot hold exactly, equals whole numbers only.
     """
 
     key: str
@@ -31,7 +40,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The numeric value of `key` lies within the given bounds (None: unbounded)."""
+    """The numeric value of `key`, as a float, lies within the bounds given (None: unbounded)."""
 
     key: str
     gte: float | None = None
@@ -71,9 +80,61 @@ def both(first: Filter | None, second: Filter | None) -> Filter | None:
     return And((first, second))
 
 
+def check(condition: Filter | None) -> None:
+    """Refuse what some engine cannot express.
+
+    Raises UsageError on a key with a quotation mark, text that is not Unicode, a number that
+    is not finite, a range without bounds, or conditions nested deeper than `MAX_DEPTH`.
+    """
+    _check(condition, depth=0)
+
+
+def _check(condition: Filter | None, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise UsageError(f"the filter is nested deeper than {MAX_DEPTH} levels: simplify it")
+    match condition:
+        case AnyOf(key, values):
+            path_of(key)
+            _check_values(key, values)
+        case Range(key, gte, gt, lte, lt):
+            path_of(key)
+            bounds = [bound for bound in (gte, gt, lte, lt) if bound is not None]
+            if not bounds:
+                raise UsageError(f"the range on {key!r} has no bound: give one of gte, gt, lte, lt")
+            _check_values(key, bounds)
+        case Not(inner):
+            _check(inner, depth + 1)
+        case And(conditions):
+            for inner in conditions:
+                _check(inner, depth + 1)
+
+
+def _check_values(key: str, values: Iterable[Scalar]) -> None:
+    for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"the condition on {key!r} compares with {value}: use a finite number")
+        if isinstance(value, str) and not is_unicode(value):
+            raise UsageError(f"the condition on {key!r} compares with text that is not Unicode")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether `text` has no lone surrogate, which neither UTF-8 nor an engine can hold."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def path_of(key: str) -> str:
-    """Where `key` lies in the payload: a reserved key, or an entry of `metadata`."""
-    return key if key in RESERVED else f"metadata.{key}"
+    """Where `key` lies in the payload, as a JSON path: a reserved key, or an entry of `metadata`.
+
+    Raises UsageError on a quotation mark, which the path language has no way to write, and
+    on text that is not Unicode.
+    """
+    if key in RESERVED:
+        return key
+    if '"' in key or not is_unicode(key):
+        raise UsageError(
+            f"cannot filter by the key {key!r}: rename it to Unicode text without quotation marks"
+        )
+    return f'metadata."{key}"'
 
 
 _CONDITION = re.compile(r"^\s*([^=<>!\s][^=<>!]*?)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*$", re.DOTALL)
@@ -101,14 +162,15 @@ def _parse_one(text: str) -> Filter:
     if operator in {"=", "!="}:
         wanted = AnyOf(key, tuple(_readings(re.split(r"(?<!\\)\|", value))))
         return wanted if operator == "=" else Not(wanted)
-    try:
-        bound = float(value)
-    except ValueError:
-        raise UsageError(
-            f"the condition {text!r} compares with {value!r}, which is not a number"
-        ) from None
+    if not _NUMBER.fullmatch(value):
+        raise UsageError(f"the condition {text!r} compares with {value!r}, which is not a number")
     name = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}[operator]
-    return Range(key, **{name: bound})
+    wanted_range = Range(key, **{name: float(value)})
+    check(wanted_range)
+    return wanted_range
+
+
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def _readings(parts: Iterable[str]) -> Iterable[Scalar]:
@@ -118,12 +180,8 @@ def _readings(parts: Iterable[str]) -> Iterable[Scalar]:
         yield text
         if text.lower() in {"true", "false"}:
             yield text.lower() == "true"
-        for kind in (int, float):
-            try:
-                yield kind(text)
-            except ValueError:
-                continue
-            break
+        elif _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+            yield int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 def matches(condition: Filter | None, point_id: str, payload: Mapping[str, Any]) -> bool:
@@ -132,10 +190,10 @@ def matches(condition: Filter | None, point_id: str, payload: Mapping[str, Any])
         case None:
             return True
         case AnyOf(key, values):
-            found = _lookup(payload, key)
+            found = values_at(payload, key)
             return any(_equal(f, v) for f in found for v in values)
         case Range():
-            return any(_within(value, condition) for value in _lookup(payload, condition.key))
+            return any(_within(value, condition) for value in values_at(payload, condition.key))
         case Ids(ids):
             return point_id in ids
         case Not(inner):
@@ -144,25 +202,27 @@ def matches(condition: Filter | None, point_id: str, payload: Mapping[str, Any])
             return all(matches(c, point_id, payload) for c in conditions)
 
 
-def _lookup(payload: Mapping[str, Any], key: str) -> list[Any]:
-    holder = payload if key in RESERVED else payload.get("metadata", {})
-    value = holder.get(key)
+def values_at(payload: Mapping[str, Any], key: str) -> list[Any]:
+    """The values a condition on `key` looks at: none, one, or a list's elements."""
+    holder = payload if key in RESERVED else payload.get("metadata")
+    value = holder.get(key) if isinstance(holder, Mapping) else None
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _equal(found: object, wanted: Scalar) -> bool:
-    if isinstance(found, bool) or isinstance(wanted, bool):
-        return found is wanted
-    if isinstance(found, str) or isinstance(wanted, str):
-        return isinstance(found, str) and found == wanted
-    return found == wanted
+    if isinstance(wanted, bool | str) or isinstance(found, bool):
+        return type(found) is type(wanted) and found == wanted
+    if isinstance(wanted, int) and abs(wanted) >= EXACT_INT:
+        return isinstance(found, int) and found == wanted
+    return isinstance(found, int | float) and float(found) == float(wanted)
 
 
-def _within(value: object, bounds: Range) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _within(found: object, bounds: Range) -> bool:
+    if isinstance(found, bool) or not isinstance(found, int | float):
         return False
+    value = float(found)
     return (
         (bounds.gte is None or value >= bounds.gte)
         and (bounds.gt is None or value > bounds.gt)

@@ -47,6 +47,12 @@ class SparseVector:
         keep = vals != 0
         return cls(idx[keep].astype(np.uint32), vals[keep])
 
+    @classmethod
+    def row(cls, matrix: sp.csr_array, row: int) -> Self:
+        """One row of a CSR matrix; checked as by `of`."""
+        entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        return cls.of(matrix.indices[entries], matrix.data[entries])
+
     def __len__(self) -> int:
         return len(self.indices)
 
@@ -76,6 +82,18 @@ class StoreSchema:
 
     dense: Mapping[str, int] = field(default_factory=dict)
     sparse: Mapping[str, bool] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        """As kept beside the data; `from_json` reads it."""
+        return {"dense": dict(self.dense), "sparse": dict(self.sparse)}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        return cls(
+            {str(name): int(dimension) for name, dimension in raw["dense"].items()},
+            {str(name): bool(weighted) for name, weighted in raw["sparse"].items()},
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+"""What the embedded engine's failures mean: it raises bare exceptions that differ by text only."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from glassdex.errors import GlassdexError, StoreBusyError, StoreError, StoreFullError
+
+
+@contextmanager
+def engine_errors(folder: Path) -> Iterator[None]:
+    """Turn whatever the engine or the file system raises into one StoreError with one line."""
+    try:
+        yield
+    except GlassdexError:
+        raise
+    except Exception as error:
+        raise _translated(error, folder) from error
+
+
+def _translated(error: Exception, folder: Path) -> StoreError:
+    text = " ".join(str(error).split())
+    if "WouldBlock" in text:
+        return StoreBusyError(
+            f"the index in {folder} is open in another process: close that process, or serve "
+            "the index from a Qdrant server and give its address with --url"
+        )
+    if is_disk_full(error):
+        return full(folder)
+    if "not initialized" in text:
+        return StoreError(f"the index in {folder} was closed: open it again")
+    return StoreError(f"the index in {folder} failed: {text or type(error).__name__}")
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether `error` says that no space is left."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return "No space left on device" in str(error) or "StorageFull" in str(error)
+
+
+def full(folder: Path) -> StoreFullError:
+    """The error for a full disk."""
+    return StoreFullError(
+        f"the disk that holds {folder} is full: free some space and run the command again; "
+        "everything flushed before is safe"
+    )

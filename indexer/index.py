@@ -1,0 +1,172 @@
+"""An index: the documents' store, the latents' store, and the encoder that both belong to."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from glassdex.errors import IndexMissingError, StoreError, UsageError
+from glassdex.indexer.latents import LATENTS_SCHEMA_NAME, fill_latents
+from glassdex.sae.bundle import BUNDLED, Bundle, load_bundle
+from glassdex.sae.fingerprint import SCHEMA, Fingerprint, require_same
+from glassdex.settings import Settings
+from glassdex.store.opening import (
+    FolderLocation,
+    Location,
+    ServerLocation,
+    open_store,
+    store_exists,
+)
+from glassdex.store.protocol import Store
+from glassdex.store.types import StoreSchema
+from glassdex.words import WordEncoder
+
+LATENTS, DENSE, WORDS = "latents", "dense", "bm25"
+"""Names of a document's three vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlace:
+    """Where the two stores of an index are."""
+
+    name: str
+    documents: Location
+    latents: Location
+
+
+def place_of(settings: Settings, name: str) -> IndexPlace:
+    """Folders below the home, or collections on the server that the settings name.
+
+    Raises UsageError on a name that is not letters, digits, '.', '_' and '-'.
+    """
+    if not name or name.startswith(".") or not all(c.isalnum() or c in "._-" for c in name):
+        raise UsageError(
+            f"{name!r} cannot name an index: use letters, digits, '.', '_' and '-', "
+            "not starting with '.'"
+        )
+    if settings.url is not None:
+        return IndexPlace(
+            name,
+            ServerLocation(settings.url, f"glassdex-{name}", settings.api_key),
+            ServerLocation(settings.url, f"glassdex-{name}-latents", settings.api_key),
+        )
+    folder = settings.indexes / name
+    return IndexPlace(
+        name, FolderLocation(folder / "documents"), FolderLocation(folder / "latents")
+    )
+
+
+class Index:
+    """An open index. Use it as a context manager, or close it."""
+
+    def __init__(
+        self, name: str, documents: Store, latents: Store, bundle: Bundle, words: WordEncoder
+    ) -> None:
+        self.name = name
+        self.documents = documents
+        self.latents = latents
+        self.bundle = bundle
+        self.words = words
+
+    @classmethod
+    def open(cls, settings: Settings, name: str = "default") -> Self:
+        """Open an index that is there.
+
+        Raises IndexMissingError naming the indexes that are, StoreBusyError when another
+        process holds it, FingerprintError when its vectors are not those of the installed SAE.
+        """
+        place = place_of(settings, name)
+        if not store_exists(place.documents):
+            raise IndexMissingError(_missing(settings, name))
+        documents = open_store(place.documents)
+        try:
+            manifest = documents.metadata()
+            if not manifest:
+                raise StoreError(
+                    f"the index {name!r} was never finished being created: run `glassdex index` "
+                    "again"
+                )
+            return cls._assemble(place, documents, manifest["sae"])
+        except BaseException:
+            documents.close()
+            raise
+
+    @classmethod
+    def open_or_create(
+        cls, settings: Settings, name: str = "default", *, sae: str | None = None
+    ) -> Self:
+        """Open an index for writing, creating it with the given SAE when it is new.
+
+        Raises as `open`; FingerprintError also when `sae` is not the one it was made with.
+        """
+        place = place_of(settings, name)
+        if not store_exists(place.documents):
+            bundle = load_bundle(sae or BUNDLED)
+            documents = open_store(place.documents, schema=_schema(bundle), create=True)
+        else:
+            documents = open_store(place.documents)
+        try:
+            manifest = documents.metadata()
+            return cls._assemble(place, documents, sae or manifest.get("sae", BUNDLED))
+        except BaseException:
+            documents.close()
+            raise
+
+    @classmethod
+    def _assemble(cls, place: IndexPlace, documents: Store, sae: str) -> Self:
+        bundle, words = load_bundle(sae), WordEncoder()
+        manifest = documents.metadata()
+        here = fingerprint(bundle, words)
+        if manifest:
+            there = Fingerprint(manifest["fingerprint"])
+            require_same(here, there, where=f"the index {place.name!r}")
+        else:
+            documents.set_metadata({"sae": sae, "fingerprint": dict(here.fields)})
+        schema = StoreSchema(dense={LATENTS_SCHEMA_NAME: bundle.encoder.reader.width})
+        latents = open_store(place.latents, schema=schema, create=not store_exists(place.latents))
+        fill_latents(latents, bundle.catalogue, stamp=here.digest)
+        return cls(place.name, documents, latents, bundle, words)
+
+    def close(self) -> None:
+        """Flush and release both stores."""
+        self.documents.close()
+        self.latents.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def fingerprint(bundle: Bundle, words: WordEncoder) -> Fingerprint:
+    """All that fixes the meaning of an index's vectors."""
+    facts: dict[str, Any] = {**bundle.encoder.describe(), **words.describe(), "schema": SCHEMA}
+    return Fingerprint(facts)
+
+
+def list_indexes(settings: Settings) -> list[str]:
+    """Names of the indexes in the home folder."""
+    if not settings.indexes.is_dir():
+        return []
+    return sorted(p.name for p in settings.indexes.iterdir() if (p / "documents").is_dir())
+
+
+def _schema(bundle: Bundle) -> StoreSchema:
+    return StoreSchema(
+        dense={DENSE: bundle.encoder.reader.width}, sparse={LATENTS: False, WORDS: True}
+    )
+
+
+def _missing(settings: Settings, name: str) -> str:
+    if settings.url is not None:
+        return f"there is no index {name!r} on {settings.url}: make it with `glassdex index`"
+    there = ", ".join(list_indexes(settings)) or "none yet"
+    return (
+        f"there is no index {name!r} in {settings.indexes} (there: {there}): make it with "
+        f"`glassdex index FILE -i {name}`"
+    )

@@ -1,0 +1,47 @@
+"""The catalogue of latents as points of a store, so that labels can be found by meaning."""
+
+from uuid import uuid5
+
+import numpy as np
+
+from glassdex.indexer.document import NAMESPACE
+from glassdex.sae.catalogue import Catalogue
+from glassdex.store.protocol import Store
+from glassdex.store.types import Point
+
+LATENTS_SCHEMA_NAME = "meaning"
+"""Name of a latent's dense vector."""
+
+_BATCH = 1000
+
+
+def latent_point_id(latent: int) -> str:
+    """UUIDv5 of a latent's number."""
+    return str(uuid5(NAMESPACE, f"latent\x1f{latent}"))
+
+
+def fill_latents(store: Store, catalogue: Catalogue, *, stamp: str) -> None:
+    """Write the catalogue into its store unless it is there whole.
+
+    `stamp` is the fingerprint's digest; it is written last, so that a killed run begins again.
+    """
+    if store.metadata().get("stamp") == stamp:
+        return
+    known = np.flatnonzero(np.linalg.norm(catalogue.vectors, axis=1) > 0)
+    for start in range(0, len(known), _BATCH):
+        store.upsert([_point(catalogue, n) for n in known[start : start + _BATCH].tolist()])
+    store.flush()
+    store.set_metadata({"stamp": stamp})
+
+
+def _point(catalogue: Catalogue, latent: int) -> Point:
+    payload = {
+        "latent": latent,
+        "label": catalogue.name(latent),
+        "density": float(catalogue.density[latent]),
+        "maximum": float(catalogue.maximum[latent]),
+        "p90": float(catalogue.p90[latent]),
+    }
+    return Point(
+        latent_point_id(latent), payload, dense={LATENTS_SCHEMA_NAME: catalogue.vectors[latent]}
+    )

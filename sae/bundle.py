@@ -1,0 +1,52 @@
+"""Everything that turns text into latents, found by one name: reader, SAE and catalogue."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from glassdex.errors import SAEError
+from glassdex.sae.catalogue import Catalogue, read_catalogue
+from glassdex.sae.checkpoint import DEFAULT_READER
+from glassdex.sae.encoder import TextEncoder
+from glassdex.sae.folder import load as load_sae
+from glassdex.sae.reader import Reader
+
+BUNDLED = "bundled"
+"""Name of the SAE that ships with glassdex."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An encoder and what is known of its latents."""
+
+    name: str
+    encoder: TextEncoder
+    catalogue: Catalogue
+
+
+def folder_of(sae: str) -> Path:
+    """The folder that an SAE's name means: the bundled one, or a path."""
+    return Path(__file__).parent / "bundled" if sae == BUNDLED else Path(sae)
+
+
+def load_encoder(folder: Path) -> TextEncoder:
+    """Load an SAE and the reader that its config names.
+
+    Raises SAEError or ModelError when either is missing, malformed, or not made for the other.
+    """
+    sae = load_sae(folder)
+    described = sae.config.reader
+    if "layer" not in described:
+        raise SAEError(f"{folder / 'config.json'} does not say which layer of which reader it reads")
+    reader = Reader.load(
+        described.get("reader", DEFAULT_READER),
+        layer=int(described["layer"]),
+        revision=described.get("reader_revision"),
+    )
+    return TextEncoder(reader, sae)
+
+
+def load_bundle(sae: str = BUNDLED) -> Bundle:
+    """Load the SAE of that name with its reader and catalogue; errors as `load_encoder`."""
+    folder = folder_of(sae)
+    encoder = load_encoder(folder)
+    return Bundle(sae, encoder, read_catalogue(folder, encoder.sae.config.d_sae))

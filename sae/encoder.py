@@ -1,0 +1,159 @@
+"""Texts to vectors: the dense embedding and the max-pooled latents from one reading."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from glassdex.errors import SAEError
+from glassdex.sae.autoencoder import SparseAutoencoder
+from glassdex.sae.reader import ReadBatch, Reader
+
+Hidden = NDArray[np.float32]
+OnBatch = Callable[[Hidden], None]
+"""Is shown the (n_tokens, width) hidden states of every batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Vectors of n texts.
+
+    dense: (n, width) float32, unit length.
+    latents: (n, d_sae) float32 CSR, the largest activation of each latent over the text's tokens.
+    tokens: (n,) int64, content tokens read.
+    """
+
+    dense: NDArray[np.float32]
+    latents: sp.csr_array
+    tokens: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSpan:
+    """A piece of a text, in characters, with the activation that a latent has there."""
+
+    start: int
+    stop: int
+    activation: float
+
+
+class TextEncoder:
+    """A reader and the SAE that was trained on its layer."""
+
+    def __init__(self, reader: Reader, sae: SparseAutoencoder) -> None:
+        if reader.width != sae.config.d_in:
+            raise SAEError(
+                f"the SAE reads vectors of dimension {sae.config.d_in}, but "
+                f"{reader.checkpoint.name} has {reader.width}: it was trained on another reader"
+            )
+        self.reader = reader
+        self.sae = sae
+
+    def encode(self, texts: Sequence[str], on_batch: OnBatch | None = None) -> Encoded:
+        """Read texts whole; longer ones than a window are read in overlapping windows.
+
+        A text's vectors do not depend on the other texts of the call. Memory is bounded by the
+        texts and their sparse latents, never by tokens x d_sae.
+        """
+        tokens = self.reader.tokenize(texts)
+        pools = _Pools(len(texts), self.reader.width, self.sae.config.d_sae)
+        for batch in self.reader.read(tokens):
+            pools.add(batch, self._max_pool(batch))
+            if on_batch is not None:
+                on_batch(batch.hidden)
+        counts = np.array([len(t.ids) for t in tokens], dtype=np.int64)
+        return Encoded(pools.dense(), pools.latents(), counts)
+
+    def encode_query(self, text: str) -> Encoded:
+        """Read one short text quickly; what exceeds one window is left out."""
+        tokens = self.reader.tokenize([text])
+        batch = self.reader.read_one(tokens[0])
+        pools = _Pools(1, self.reader.width, self.sae.config.d_sae)
+        pools.add(batch, self._max_pool(batch))
+        return Encoded(pools.dense(), pools.latents(), np.array([len(batch.hidden)]))
+
+    def spans(self, texts: Sequence[str], latents: Sequence[int]) -> list[list[list[TokenSpan]]]:
+        """Where in each text the given latents are active: [text][latent] to spans, by position.
+
+        Neighbouring active tokens are one span with their largest activation.
+        """
+        tokens = self.reader.tokenize(texts)
+        found: list[list[list[TokenSpan]]] = [[[] for _ in latents] for _ in texts]
+        for batch in self.reader.read(tokens):
+            values = self.sae.activations_of(batch.hidden, latents)
+            for position, window in enumerate(batch.windows):
+                offsets = tokens[window.text].offsets[window.span.own_start : window.span.own_stop]
+                rows = values[batch.window == position]
+                for column in range(len(latents)):
+                    found[window.text][column] += _runs(offsets, rows[:, column])
+        return [[sorted(s, key=lambda x: x.start) for s in per_text] for per_text in found]
+
+    def describe(self) -> dict[str, Any]:
+        """All that fixes the meaning of these vectors, for the fingerprint."""
+        return {
+            **self.reader.describe(),
+            "sae_sha256": self.sae.weights_sha256,
+            "d_sae": self.sae.config.d_sae,
+            "latent_pooling": "max",
+        }
+
+    def _max_pool(self, batch: ReadBatch) -> sp.csr_array:
+        return self.sae.encode_max(batch.hidden, batch.window, len(batch.windows))
+
+
+class _Pools:
+    """Gathers windows, in whatever order they were read, into whole texts."""
+
+    def __init__(self, n_texts: int, width: int, d_sae: int) -> None:
+        self._shape = (n_texts, d_sae)
+        self._sums = np.zeros((n_texts, width), dtype=np.float64)
+        self._texts: list[NDArray[np.int64]] = []
+        self._latents: list[NDArray[np.int64]] = []
+        self._values: list[NDArray[np.float32]] = []
+
+    def add(self, batch: ReadBatch, latents: sp.csr_array) -> None:
+        texts = np.array([w.text for w in batch.windows])
+        weights = np.array([max(1, w.span.own_stop - w.span.own_start) for w in batch.windows])
+        np.add.at(self._sums, texts, batch.pooled * weights[:, None])
+        self._texts.append(np.repeat(texts, np.diff(latents.indptr)))
+        self._latents.append(latents.indices.astype(np.int64))
+        self._values.append(latents.data.astype(np.float32))
+
+    def dense(self) -> NDArray[np.float32]:
+        """Mean over windows, weighted by their own tokens, scaled to unit length."""
+        norms = np.linalg.norm(self._sums, axis=1, keepdims=True)
+        return (self._sums / np.maximum(norms, 1e-12)).astype(np.float32)
+
+    def latents(self) -> sp.csr_array:
+        """Largest value of each latent over a text's windows."""
+        if not self._texts:
+            return sp.csr_array(self._shape, dtype=np.float32)
+        texts = np.concatenate(self._texts)
+        latents = np.concatenate(self._latents)
+        values = np.concatenate(self._values)
+        order = np.lexsort((latents, texts))
+        texts, latents, values = texts[order], latents[order], values[order]
+        first = np.flatnonzero(
+            np.r_[True, (texts[1:] != texts[:-1]) | (latents[1:] != latents[:-1])]
+            if len(texts)
+            else np.zeros(0, dtype=bool)
+        )
+        largest = np.maximum.reduceat(values, first) if len(first) else values
+        return sp.csr_array((largest, (texts[first], latents[first])), shape=self._shape)
+
+
+def _runs(
+    offsets: Sequence[tuple[int, int]], activations: NDArray[np.float32]
+) -> list[TokenSpan]:
+    """Runs of neighbouring active tokens of one window."""
+    active = np.flatnonzero(activations > 0)
+    if not len(active):
+        return []
+    breaks = np.flatnonzero(np.diff(active) > 1) + 1
+    return [
+        TokenSpan(offsets[run[0]][0], offsets[run[-1]][1], float(activations[run].max()))
+        for run in np.split(active, breaks)
+    ]

@@ -1,0 +1,239 @@
+"""One forward pass yields a text's dense embedding and the hidden states that an SAE reads."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+from torch import Tensor
+
+from glassdex.errors import ModelError
+from glassdex.sae.checkpoint import DEFAULT_READER, Checkpoint, find_checkpoint
+from glassdex.sae.windows import Span, split
+
+TOKENS_PER_BATCH = 1024
+"""Every forward pass of one padded length has the same number of rows, so that a text's vectors
+do not depend on its neighbours: the shape of a matrix product may change its last bits."""
+
+OVERLAP = 32
+"""Tokens that neighbouring windows of a long text share, at least."""
+
+
+class Encoder(Protocol):
+    """A transformer encoder that shows its hidden states."""
+
+    @property
+    def width(self) -> int:
+        """Dimension of the hidden states."""
+        ...
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers; state 0 is the embedding."""
+        ...
+
+    def hidden_states(self, ids: Tensor, mask: Tensor, layers: Collection[int]) -> dict[int, Tensor]:
+        """(batch, length) ids and mask to (batch, length, width) states of each layer asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One forward pass over a part of text number `text`."""
+
+    text: int
+    span: Span
+    ids: Sequence[int]
+    """Token ids with the special tokens around them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBatch:
+    """What one forward pass saw. Each content token of each text appears in exactly one batch.
+
+    windows: the windows of this batch, in order.
+    hidden: (n_tokens, width) float32 states of their own content tokens, window after window.
+    window: (n_tokens,) int64, position in `windows` of each row of `hidden`, ascending.
+    pooled: (n_windows, width) float32, pooled last layer, not normalised.
+    """
+
+    windows: Sequence[Window]
+    hidden: NDArray[np.float32]
+    window: NDArray[np.int64]
+    pooled: NDArray[np.float32]
+
+
+class Reader:
+    """A transformer read at one layer, with its tokenizer, window and pooling."""
+
+    def __init__(self, checkpoint: Checkpoint, layer: int, encoder: Encoder, tokenizer: Tokenizer):
+        if not 1 <= layer <= encoder.n_layers:
+            raise ModelError(
+                f"layer {layer} was asked of {checkpoint.name}, which has layers 1 to "
+                f"{encoder.n_layers}"
+            )
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.checkpoint = checkpoint
+        self.layer = layer
+        self._encoder = encoder
+        self._tokenizer = tokenizer
+        self._prefix, self._suffix = _special_tokens(tokenizer)
+
+    @classmethod
+    def load(
+        cls, name: str = DEFAULT_READER, *, layer: int, revision: str | None = None
+    ) -> "Reader":
+        """Load a reader by name; raises ModelError when it is missing, changed or unknown."""
+        checkpoint = find_checkpoint(name, revision)
+        return cls(checkpoint, layer, _load_encoder(checkpoint), _load_tokenizer(checkpoint))
+
+    @property
+    def width(self) -> int:
+        """Dimension of embeddings and hidden states."""
+        return self._encoder.width
+
+    @property
+    def window(self) -> int:
+        """Content tokens that one forward pass can see."""
+        return self.checkpoint.window - len(self._prefix) - len(self._suffix)
+
+    def describe(self) -> dict[str, Any]:
+        """All that fixes the meaning of this reader's vectors, for the fingerprint."""
+        return {
+            "reader": self.checkpoint.name,
+            "reader_revision": self.checkpoint.revision,
+            "reader_sha256": self.checkpoint.sha256,
+            "layer": self.layer,
+            "pooling": self.checkpoint.pooling,
+            "window": self.checkpoint.window,
+            "overlap": OVERLAP,
+        }
+
+    def tokenize(self, texts: Sequence[str]) -> list[Encoding]:
+        """Content tokens of each text, uncut, with their character offsets."""
+        encodings: list[Encoding] = self._tokenizer.encode_batch(
+            list(texts), add_special_tokens=False
+        )
+        return encodings
+
+    def read(self, tokens: Sequence[Encoding]) -> Iterator[ReadBatch]:
+        """Read tokenised texts in batches of similar length, shortest first.
+
+        Memory is that of one batch of TOKENS_PER_BATCH tokens, whatever the texts.
+        """
+        buckets: Mapping[int, list[Window]] = self._buckets(tokens)
+        for length in sorted(buckets):
+            rows = max(1, TOKENS_PER_BATCH // length)
+            windows = buckets[length]
+            for start in range(0, len(windows), rows):
+                yield self._forward(windows[start : start + rows], rows, length)
+
+    def read_one(self, tokens: Encoding) -> ReadBatch:
+        """Read one text of at most one window without padding: the quick way for a query.
+
+        A longer text is cut to its first window.
+        """
+        first = next(self._windows(0, tokens))
+        return self._forward([first], 1, len(first.ids))
+
+    def _buckets(self, tokens: Sequence[Encoding]) -> dict[int, list[Window]]:
+        buckets: dict[int, list[Window]] = defaultdict(list)
+        for number, encoding in enumerate(tokens):
+            for window in self._windows(number, encoding):
+                buckets[self._padded(len(window.ids))].append(window)
+        return buckets
+
+    def _windows(self, text: int, tokens: Encoding) -> Iterator[Window]:
+        ids = tokens.ids
+        for span in split(len(ids), self.window, OVERLAP):
+            yield Window(
+                text, span, [*self._prefix, *ids[span.start : span.stop], *self._suffix]
+            )
+
+    def _padded(self, length: int) -> int:
+        step = 16 if length <= 64 else 32
+        return min(-(-length // step) * step, max(self.checkpoint.window, length))
+
+    def _forward(self, windows: Sequence[Window], rows: int, length: int) -> ReadBatch:
+        ids = torch.zeros((rows, length), dtype=torch.int64)
+        mask = torch.zeros((rows, length), dtype=torch.bool)
+        for row, window in enumerate(windows):
+            ids[row, : len(window.ids)] = torch.tensor(window.ids)
+            mask[row, : len(window.ids)] = True
+        mask[len(windows) :, 0] = True  # a row without any token would attend to nothing
+        last = self._encoder.n_layers
+        states = self._encoder.hidden_states(ids, mask, {self.layer, last})
+        n = len(windows)
+        own, position = self._own_tokens(windows)
+        return ReadBatch(
+            windows=windows,
+            hidden=states[self.layer][position, own].numpy(),
+            window=position,
+            pooled=self._pool(states[last][:n], mask[:n]).numpy(),
+        )
+
+    def _own_tokens(
+        self, windows: Sequence[Window]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Column and row, in the padded batch, of every token that a window owns."""
+        skip = len(self._prefix)
+        columns = [
+            np.arange(w.span.own_start, w.span.own_stop) - w.span.start + skip for w in windows
+        ]
+        rows = np.repeat(np.arange(len(windows)), [len(c) for c in columns])
+        return np.concatenate(columns).astype(np.int64), rows.astype(np.int64)
+
+    def _pool(self, last: Tensor, mask: Tensor) -> Tensor:
+        if self.checkpoint.pooling == "cls":
+            return last[:, 0]
+        weights = mask.unsqueeze(-1).to(last.dtype)
+        pooled: Tensor = (last * weights).sum(1) / weights.sum(1)
+        return pooled
+
+
+def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Ids that the tokenizer puts before and after a text."""
+    encoded = tokenizer.encode("a", add_special_tokens=True)
+    content = encoded.special_tokens_mask.index(0)
+    tail = len(encoded.ids) - encoded.special_tokens_mask[::-1].index(0)
+    return encoded.ids[:content], encoded.ids[tail:]
+
+
+def _load_encoder(checkpoint: Checkpoint) -> Encoder:
+    plain = (
+        checkpoint.config.get("model_type") == "bert"
+        and checkpoint.config.get("hidden_act") == "gelu"
+        and (checkpoint.folder / "model.safetensors").exists()
+    )
+    if plain:
+        from glassdex.sae.bert import Bert
+
+        return Bert.load(checkpoint.folder, checkpoint.config)
+    from glassdex.sae.huggingface import HuggingFaceEncoder
+
+    return HuggingFaceEncoder(checkpoint.folder)
+
+
+def _load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    path = checkpoint.folder / "tokenizer.json"
+    if path.exists():
+        return Tokenizer.from_file(str(path))
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot load the tokenizer in {checkpoint.folder}: {error}") from error
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ModelError(
+            f"the tokenizer of {checkpoint.name} gives no character offsets: choose a reader "
+            "with a fast tokenizer (tokenizer.json)"
+        )
+    fast: Tokenizer = backend
+    return fast

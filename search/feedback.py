@@ -1,0 +1,42 @@
+"""What the first documents of a ranking have in common and the corpus has not.
+
+Pseudo-relevance feedback: gentle, because it helps where the first ranking is right and harms
+where it is not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassdex.search.background import Background, Vectors
+
+DOCUMENTS = 20
+KEPT = 100
+"""Latents that feedback may weigh: enough to rank well, few enough to look at."""
+
+_FLOOR = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """dense: (width,) mean of the documents less the corpus mean, unit length.
+    latents: (d_sae,) non-negative weights per unit of activation / scale, summing to 1."""
+
+    dense: NDArray[np.float64]
+    latents: NDArray[np.float64]
+
+
+def in_common(documents: Vectors, background: Background) -> Common:
+    """Means of the documents against the corpus, latents in units of their spread."""
+    dense = documents.dense.astype(np.float64).mean(axis=0) - background.dense_mean
+    scaled = documents.latents.astype(np.float64)
+    scaled.data /= background.scale[scaled.indices]
+    mean = np.asarray(scaled.sum(axis=0)).reshape(-1) / max(1, len(documents))
+    spread = np.maximum(background.spread, _FLOOR)
+    excess = np.maximum(mean - background.mean, 0) / spread**2
+    if len(excess) > KEPT:
+        excess[np.argsort(-excess, kind="stable")[KEPT:]] = 0
+    total = excess.sum()
+    norm = np.linalg.norm(dense)
+    return Common(dense / norm if norm > 0 else dense, excess / total if total > 0 else excess)
