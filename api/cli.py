@@ -10,10 +10,14 @@ from glassdex import __version__
 from glassdex.api.console import fail
 from glassdex.errors import GlassdexError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="glassdex",
     help="Search and analysis of text whose every dimension can be read.",
-    no_args_is_help=True,
+    epilog="First steps: `glassdex demo`, then `glassdex index FILE` and `glassdex search TEXT`.",
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -29,39 +33,57 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Options before any command."""
+    """Without a command, say which commands there are."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
-def _register() -> None:
-    """Each command lives in a file of its own and is added here, in the order of the help."""
-    from glassdex.api import commands_data, commands_eval, commands_search, commands_train
+def with_commands() -> typer.Typer:
+    """The application; each command lives in a file of its own, here in the order of the help."""
+    from glassdex.api import (
+        commands_data,
+        commands_demo,
+        commands_eval,
+        commands_search,
+        commands_train,
+    )
 
-    for module in (commands_data, commands_search, commands_eval, commands_train):
-        module.register(app)
+    if not app.registered_commands:
+        modules = (commands_demo, commands_data, commands_search, commands_eval, commands_train)
+        for module in modules:
+            module.register(app)
+    return app
 
 
 def main() -> NoReturn:
     """Run a command; every failure becomes one line and an exit code, never a traceback."""
-    _register()
     as_json = "--json" in sys.argv
     try:
-        app(standalone_mode=True)
+        code = with_commands()(standalone_mode=False)
     except GlassdexError as error:
         fail(error.code, str(error), error.exit_code, as_json=as_json)
-    except KeyboardInterrupt:
-        fail("interrupted", "interrupted; the same command again goes on", 130, as_json=as_json)
-    except BrokenPipeError:
-        # The reader of our output left, as `| head` does; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except typer.TyperException as error:
+        fail("usage", _wrong_usage(error), error.exit_code, as_json=as_json)
     except Exception as error:
         if os.environ.get("GLASSDEX_DEBUG"):
             raise
         kind = type(error).__name__
         message = f"a fault in glassdex: {kind}: {error} (GLASSDEX_DEBUG=1 shows where)"
         fail("internal", message, 1, as_json=as_json)
-    sys.exit(0)
+    if code == INTERRUPTED:
+        message = "interrupted: the same command again goes on where this one stopped"
+        fail("interrupted", message, INTERRUPTED, as_json=as_json)
+    sys.exit(code or 0)
+
+
+def _wrong_usage(error: typer.TyperException) -> str:
+    """What is wrong with the command line, and where to read what is right."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else app.info.name
+    message = error.format_message().removesuffix(".").replace("Value error, ", "")
+    return f"{message}; `{command} --help` shows how"

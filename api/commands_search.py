@@ -7,6 +7,7 @@ import typer
 from glassdex.api.console import print_json
 from glassdex.api.options import AsJson, IndexName, Url, Where, opened
 from glassdex.errors import UsageError
+from glassdex.search.request import Mode
 
 
 def register(app: typer.Typer) -> None:
@@ -17,16 +18,28 @@ def register(app: typer.Typer) -> None:
 
 
 def search_command(
-    text: Annotated[str, typer.Argument(help="What the texts should be like or about.")] = "",
-    k: Annotated[int, typer.Option("-k", help="Number of hits.")] = 10,
-    mode: Annotated[str, typer.Option(help="hybrid, property, dense or bm25.")] = "hybrid",
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEXT",
+            help="What the documents should be like, or be about.",
+            show_default=False,
+        ),
+    ] = "",
+    k: Annotated[int, typer.Option("-k", metavar="N", help="Number of hits.")] = 10,
+    mode: Annotated[Mode, typer.Option(help="What counts; hybrid is all three.")] = "hybrid",
     negative: Annotated[
-        list[str] | None, typer.Option("--not", help="What they should not be like.")
+        list[str] | None,
+        typer.Option(
+            "--not", metavar="TEXT", help="What they should not be like; may be repeated."
+        ),
     ] = None,
     latent: Annotated[
         list[str] | None,
         typer.Option(
-            "--latent", help="ID:WEIGHT sets the weight of a latent; ID:0 takes it out."
+            "--latent",
+            metavar="ID:WEIGHT",
+            help="Set the weight of a latent, 0 takes it out; may be repeated.",
         ),
     ] = None,
     where: Where = None,
@@ -34,9 +47,9 @@ def search_command(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find documents by a property, a subject, or latents, and see why each was found.
+    """Find documents by a property, a subject or latents, and see why each was found.
 
-    Example: `glassdex search "sarcastic remarks" --mode property --not "angry" -w kind=review`
+    Example: `glassdex search "sarcastic remarks" --mode property --not angry -w kind=review`
     """
     from glassdex.api.render import show_search
     from glassdex.search.request import SearchRequest
@@ -46,7 +59,7 @@ def search_command(
     request = SearchRequest(
         text=text,
         k=k,
-        mode=mode,  # type: ignore[arg-type]  # checked by the request itself
+        mode=mode,
         negatives=tuple(negative or ()),
         where=parse(where or ()),
         weights=dict(_weight(item) for item in latent or ()),
@@ -60,13 +73,21 @@ def search_command(
 
 
 def latents_command(
-    text: Annotated[str, typer.Argument(help="What the latents should mean.")] = "",
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Number of latents.")] = 20,
+    text: Annotated[
+        str,
+        typer.Argument(metavar="TEXT", help="What they should mean.", show_default=False),
+    ] = "",
+    k: Annotated[
+        int, typer.Option("-k", metavar="N", min=1, max=1000, help="Number of latents.")
+    ] = 20,
     index: IndexName = "default",
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """List latents by meaning, or the most frequent ones when no text is given."""
+    """List latents by meaning, or the most frequent ones when no text is given.
+
+    Example: `glassdex latents "saying sorry" -k 5`
+    """
     from glassdex.api.render import show_latents
     from glassdex.search.latents import find_latents
 
@@ -79,13 +100,20 @@ def latents_command(
 
 
 def latent_command(
-    latent: Annotated[int, typer.Argument(metavar="ID", help="Number of the latent.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Number of passages.")] = 5,
+    latent: Annotated[
+        int, typer.Argument(metavar="ID", help="Number of the latent.", show_default=False)
+    ],
+    k: Annotated[
+        int, typer.Option("-k", metavar="N", min=1, max=100, help="Number of passages.")
+    ] = 5,
     index: IndexName = "default",
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one latent: label, statistics, histogram, strongest passages and neighbours."""
+    """Show one latent: label, statistics, histogram, strongest passages and neighbours.
+
+    Example: `glassdex latent 1234`
+    """
     from glassdex.api.render import show_latent
     from glassdex.search.latents import inspect_latent
 

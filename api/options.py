@@ -6,33 +6,69 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glassdex.settings import Settings
+from glassdex.errors import UsageError
 
 if TYPE_CHECKING:
-    from glassdex.indexer.index import Index
+    from pydantic import ValidationError
 
-IndexName = Annotated[str, typer.Option("--index", "-i", help="Name of the index.")]
-Url = Annotated[
-    str | None, typer.Option("--url", help="Qdrant server; default: QDRANT_URL, else a folder.")
+    from glassdex.indexer.index import Index
+    from glassdex.settings import Settings
+
+IndexName = Annotated[
+    str, typer.Option("--index", "-i", metavar="NAME", help="Name of the index.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url", metavar="URL", help="Qdrant server; default: QDRANT_URL, else a folder here."
+    ),
+]
+Sae = Annotated[
+    str | None,
+    typer.Option(
+        "--sae", metavar="DIR", help="SAE folder for a new index; default: the one that ships."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text for people.")
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", "-w", help="Only documents with KEY=VALUE, KEY!=VALUE, KEY=A|B, KEY>=NUMBER."
+        "--where",
+        "-w",
+        metavar="CONDITION",
+        help="Only documents with KEY=VALUE, KEY!=VALUE, KEY=A|B or KEY>=NUMBER; may be repeated.",
     ),
 ]
 
 
-def load_settings(url: str | None = None) -> Settings:
-    """Settings of the environment, `--url` winning over it, and threads as they say."""
-    settings = Settings()
-    if url is not None:
-        settings = settings.model_copy(update={"url": url})
-    return settings
+def load_settings(url: str | None = None) -> "Settings":
+    """Settings of the environment, `--url` winning over it.
+
+    Raises UsageError naming a variable that has no meaning.
+    """
+    from pydantic import ValidationError
+
+    from glassdex.settings import Settings
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise UsageError(_complaint(error)) from None
+    return settings if url is None else settings.model_copy(update={"url": url})
 
 
-def use_threads(settings: Settings) -> None:
+def _complaint(error: "ValidationError") -> str:
+    """The first variable that is wrong. A key is never printed."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]).upper()
+    variable = name if name.startswith(("GLASSDEX_", "QDRANT_")) else f"GLASSDEX_{name}"
+    seen = "" if "KEY" in variable else f" is {first['input']!r}"
+    return f"the setting {variable}{seen}: {first['msg']}; see docs/settings.md"
+
+
+def use_threads(settings: "Settings") -> None:
     """Give the reader as many CPU threads as the settings say."""
     if settings.threads is not None:
         import torch

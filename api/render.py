@@ -1,76 +1,72 @@
 """Answers as people read them in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from glassdex.api.console import escaped, out
+from glassdex.api.highlight import STYLES, highlighted, mark
 from glassdex.search.latents import LatentPage, LatentSummary
 from glassdex.search.result import Evidence, Hit, SearchResult
 
-_EXCERPT = 400
-_HIGHLIGHTED = 3
-_STYLES = ("bold black on yellow", "bold black on cyan", "bold black on green")
+_ASKED = 6
+_VALUE = 40
+_METADATA = 160
 
 
 def show_search(result: SearchResult) -> None:
-    """The latents asked for, then each hit with its highlighted text and what it is made of."""
+    """The latents asked for, then each hit with its marked text and what its score is made of."""
     if result.latents:
-        shown = ", ".join(
-            f"{escaped(w.label)} [dim]#{w.id} {w.weight:+.2f}[/]" for w in result.latents[:6]
+        asked = " · ".join(
+            f"{escaped(w.label)} [dim]#{w.id} {w.weight:+.2f}[/]" for w in result.latents[:_ASKED]
         )
-        more = len(result.latents) - 6
-        out.print(f"[bold]latents[/] {shown}{f' [dim]and {more} more[/]' if more > 0 else ''}")
+        more = len(result.latents) - _ASKED
+        out.print(f"[bold]latents asked for[/] {asked}{f' · {more} more' if more > 0 else ''}")
     if not result.hits:
-        out.print("no document matches; try another mode, or fewer --where conditions")
+        out.print("no document matches: try another mode, or fewer --where conditions")
     for number, hit in enumerate(result.hits, 1):
         out.print()
         _show_hit(number, hit)
 
 
 def _show_hit(number: int, hit: Hit) -> None:
-    sources = "  ".join(
-        f"{name} {source.contribution:+.3f}{f' (#{source.rank})' if source.rank else ''}"
-        for name, source in hit.sources.items()
-    )
-    origin = escaped(f"{hit.payload['dataset']} · {hit.payload['doc_id']}")
-    out.print(f"[bold]{number}.[/] [bold]{hit.score:.3f}[/]  [dim]{sources}  {origin}[/]")
-    strongest = [c.id for c in hit.latents[:_HIGHLIGHTED]]
-    out.print(highlighted(hit.payload["text"], hit.spans, strongest))
-    for place, part in enumerate(hit.latents[:_HIGHLIGHTED]):
-        mark = Text("■ ", style=_STYLES[place].rsplit(" ", 1)[-1])
-        out.print(mark, f"{escaped(part.label)} [dim]#{part.id} {part.contribution:+.3f}[/]", sep="")
+    name = escaped(f"{hit.payload['doc_id']} ({hit.payload['dataset']})")
+    parts = " ".join(f"{n} {s.contribution:+.3f}" for n, s in hit.sources.items())
+    out.print(f"[bold]{number}. {name}[/]  score {hit.score:.3f} [dim]= {parts}[/]")
+    latents = hit.latents[: len(STYLES)]
+    out.print(_marked(hit.payload["text"], hit.spans, [part.id for part in latents]))
+    for place, part in enumerate(latents):
+        facts = f"#{part.id} active {part.activation:.2f}, adds {part.contribution:+.3f}"
+        out.print(_mark(place), f"{escaped(part.label)} [dim]{facts}[/]")
+    metadata = _metadata(hit.payload.get("metadata", {}))
+    if metadata:
+        out.print(f"[dim]{escaped(metadata)}[/]")
 
 
-def highlighted(text: str, spans: Sequence[Evidence], latents: Sequence[int]) -> Text:
-    """An excerpt around the strongest span, with the given latents' spans coloured in order."""
-    start, stop = _window(text, [s for s in spans if s.latent in latents])
-    head, tail = "… " if start else "", " …" if stop < len(text) else ""
-    shown = Text(head + _printable(text[start:stop]) + tail)
-    # Painted in reverse, so that the strongest latent's colour lies on top.
-    for place in reversed(range(len(latents))):
-        for span in spans:
-            if span.latent == latents[place]:
-                low, high = max(span.start, start), min(span.end, stop)
-                if low < high:
-                    shift = len(head) - start
-                    shown.stylize(_STYLES[place % len(_STYLES)], low + shift, high + shift)
-    return shown
+def _metadata(values: Mapping[str, Any]) -> str:
+    """Fields that `--where` can ask for, cut off where they get long."""
+    shown = "  ".join(f"{key}={_value(value)}" for key, value in values.items())
+    return shown if len(shown) <= _METADATA else shown[: _METADATA - 1] + "…"
 
 
-def _window(text: str, spans: Sequence[Evidence]) -> tuple[int, int]:
-    """Characters to show: all of a short text, else those around its strongest span."""
-    if len(text) <= _EXCERPT:
-        return 0, len(text)
-    centre = max(spans, key=lambda s: s.activation).start if spans else 0
-    start = min(max(0, centre - _EXCERPT // 3), len(text) - _EXCERPT)
-    return start, start + _EXCERPT
+def _value(value: object) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= _VALUE else text[: _VALUE - 1] + "…"
 
 
-def _printable(text: str) -> str:
-    """Same length, every character harmless: line breaks and controls become spaces."""
-    return "".join(c if c.isprintable() else " " for c in text)
+def _marked(text: str, spans: Sequence[Evidence], latents: Sequence[int]) -> Text:
+    return highlighted(text, spans, latents, colour=_in_colour())
+
+
+def _mark(place: int) -> Text:
+    return mark(place, colour=_in_colour())
+
+
+def _in_colour() -> bool:
+    return out.color_system is not None and not out.no_color
 
 
 def show_latents(latents: Sequence[LatentSummary]) -> None:
@@ -108,7 +104,7 @@ def show_latent(page: LatentPage) -> None:
     for passage in page.passages:
         out.print()
         out.print(f"[bold]{passage.activation:.2f}[/] [dim]{escaped(passage.dataset)}[/]")
-        out.print(highlighted(passage.text, passage.spans, [summary.id]))
+        out.print(_marked(passage.text, passage.spans, [summary.id]))
     if page.neighbours:
         out.print("\n[bold]near in meaning[/]")
         show_latents(page.neighbours)

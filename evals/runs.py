@@ -5,6 +5,7 @@ One line per answer: query id, Q0, document id, rank from 1, score, system name.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -89,7 +90,8 @@ def replace_file(path: Path, lines: Iterable[str]) -> None:
             f"cannot write {str(path)!r} ({error.strerror}): choose another folder"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def token(name: str) -> str:

@@ -44,6 +44,10 @@ def _read(file: SourceFile, max_bytes: int, delimiters: str) -> Iterator[Record 
         yield feed.broken
 
 
+class _TooLongError(csv.Error):
+    """A row takes more memory than it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     line: int
@@ -74,9 +78,9 @@ class _Feed:
         self.row.append(line)
         self._held += line.size + _LINE_COST
         if line.cut:
-            raise csv.Error(too_long(line, self.max_bytes))
+            raise _TooLongError(too_long(line, self.max_bytes))
         if len(self.row) > 1 and self._held > self.max_bytes:
-            raise csv.Error(f"a quoted cell does not end within {self.max_bytes:,} bytes")
+            raise _TooLongError(f"a quoted cell does not end within {self.max_bytes:,} bytes")
         try:
             return line.data.decode() + "\n"
         except UnicodeDecodeError as error:
@@ -120,13 +124,19 @@ def _rows(feed: _Feed, name: str, delimiters: str) -> Iterator[_Row | Failure]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield _failed(name, feed.row[0], f"malformed row: {error}")
+            yield _failed(name, feed.row[0], _reason(error))
             feed.read_again()
             continue
         if feed.undecodable:
             yield _failed(name, feed.row[0], not_utf8(feed.undecodable))
         elif any(cell.strip() for cell in cells):
             yield _Row(feed.row[0].number, cells)
+
+
+def _reason(error: csv.Error) -> str:
+    if isinstance(error, _TooLongError):
+        return str(error)
+    return f"malformed row: {error}; a cell that begins with a quotation mark must end with one"
 
 
 def _failed(name: str, line: Line, reason: str) -> Failure:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from glassdex.errors import IndexMissingError, StoreError, UsageError
+from glassdex.errors import IndexMissingError, UsageError
 from glassdex.indexer.latents import LATENTS_SCHEMA_NAME, fill_latents
 from glassdex.sae.bundle import BUNDLED, Bundle, load_bundle
 from glassdex.sae.fingerprint import SCHEMA, Fingerprint, require_same
@@ -79,13 +79,7 @@ class Index:
             raise IndexMissingError(_missing(settings, name))
         documents = open_store(place.documents)
         try:
-            manifest = documents.metadata()
-            if not manifest:
-                raise StoreError(
-                    f"the index {name!r} was never finished being created: run `glassdex index` "
-                    "again"
-                )
-            return cls._assemble(place, documents, manifest["sae"])
+            return cls._assemble(place, documents, documents.metadata().get("sae", BUNDLED))
         except BaseException:
             documents.close()
             raise
@@ -105,8 +99,8 @@ class Index:
         else:
             documents = open_store(place.documents)
         try:
-            manifest = documents.metadata()
-            return cls._assemble(place, documents, sae or manifest.get("sae", BUNDLED))
+            made_with = documents.metadata().get("sae", BUNDLED)
+            return cls._assemble(place, documents, sae or made_with)
         except BaseException:
             documents.close()
             raise

@@ -1,12 +1,15 @@
 """One file that documents are read from."""
 
 import gzip
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, TypeAlias, cast
+
+from glassdex.indexer.meter import Meter
 
 FormatName: TypeAlias = Literal["jsonl", "csv", "tsv", "parquet", "text", "beir"]
 
@@ -17,7 +20,8 @@ class SourceFile:
 
     path: None is standard input. name: how failures name it. dataset: of its documents.
     doc_id: of its one document where a file is one document. named: the user named this very
-    file, so that it being unreadable is an error rather than one failure among many.
+    file, so that it being unreadable is an error rather than one failure among many. meter:
+    counts what is read from it.
     """
 
     path: Path | None
@@ -26,6 +30,7 @@ class SourceFile:
     dataset: str
     doc_id: str
     named: bool
+    meter: Meter = field(default_factory=Meter, compare=False, repr=False)
 
     @property
     def compressed(self) -> bool:
@@ -37,9 +42,10 @@ class SourceFile:
         """The content as bytes, decompressed on the fly."""
         if self.path is None:
             yield sys.stdin.buffer
-        elif self.compressed:
-            with gzip.open(self.path) as stream:
-                yield cast("IO[bytes]", stream)
-        else:
-            with self.path.open("rb") as stream:
+            return
+        with self.meter.counted(io.FileIO(self.path)) as stream:
+            if self.compressed:
+                with gzip.open(stream) as content:
+                    yield cast("IO[bytes]", content)
+            else:
                 yield stream

@@ -1,17 +1,18 @@
 """Documents from files, folders and standard input, as a stream in bounded memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from glassdex.errors import InputError
 from glassdex.indexer.builder import DocumentBuilder
 from glassdex.indexer.columns import HEAD_RECORDS, Columns, choose_columns, settled
-from glassdex.indexer.discover import check_source, find_all
+from glassdex.indexer.discover import STDIN, check_source, find_all
 from glassdex.indexer.document import Document
 from glassdex.indexer.failures import Failure, OnFailure
 from glassdex.indexer.formats import FORMATS, Format
 from glassdex.indexer.lines import MAX_BYTES
+from glassdex.indexer.meter import Meter
 from glassdex.indexer.record import Record
 from glassdex.indexer.source_file import SourceFile
 
@@ -25,13 +26,15 @@ class SourceOptions:
 
     text_fields: each becomes a document of its own; empty lets every file's be detected.
     id_field: None takes `id`, `_id` or `doc_id`, else a hash of the text. dataset: None
-    derives a name from each file. max_chars: longest text, in characters.
+    derives a name from each file. max_chars: longest text, in characters. meter: counts the
+    bytes that are read from files.
     """
 
     text_fields: tuple[str, ...] = ()
     id_field: str | None = None
     dataset: str | None = None
     max_chars: int = 1_000_000
+    meter: Meter = field(default_factory=Meter, compare=False)
 
     @property
     def max_bytes(self) -> int:
@@ -59,6 +62,14 @@ def read_documents(
     return _stream(sources, options, on_failure)
 
 
+def total_bytes(sources: Sequence[str]) -> int | None:
+    """Bytes of all files of the sources, as stored; None with standard input among them."""
+    if STDIN in sources:
+        return None
+    paths = (file.path for file in find_all(sources) if isinstance(file, SourceFile))
+    return sum(path.stat().st_size for path in paths if path is not None and path.exists())
+
+
 def _stream(
     sources: Sequence[str], options: SourceOptions, on_failure: OnFailure
 ) -> Iterator[Document]:
@@ -82,7 +93,7 @@ def _read(sources: Sequence[str], options: SourceOptions) -> Iterator[Document |
             yield file
             continue
         try:
-            yield from _read_file(file, options)
+            yield from _read_file(replace(file, meter=options.meter), options)
         except InputError as error:
             # One odd file among many in a folder must not end a run of hours.
             if file.named:

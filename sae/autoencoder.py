@@ -162,7 +162,7 @@ class SparseAutoencoder:
         Raises:
             SAEError: `x` has another width, or there is no such latent.
         """
-        wanted = torch.from_numpy(np.asarray(latents, np.int64))
+        wanted = torch.from_numpy(np.array(latents, np.int64))
         if wanted.numel() and not 0 <= int(wanted.min()) <= int(wanted.max()) < self.config.d_sae:
             raise SAEError(
                 f"latents {int(wanted.min())} to {int(wanted.max())} were asked for; this SAE has "
@@ -191,11 +191,11 @@ class SparseAutoencoder:
         if x.ndim != 2 or x.shape[1] != d_in:
             raise SAEError(f"hidden states have shape {x.shape}; this SAE wants (rows, {d_in})")
         for start in range(0, len(x), BLOCK):
-            block = torch.zeros(BLOCK, d_in)
             rows = min(BLOCK, len(x) - start)
-            block[:rows] = torch.from_numpy(np.ascontiguousarray(x[start : start + rows]))
-            block = block.mul_(self.config.scale).sub_(weights.b_dec)
-            yield start, rows, torch.addmm(weights.b_enc, block, weights.w_enc.T)
+            block = np.zeros((BLOCK, d_in), np.float32)
+            block[:rows] = x[start : start + rows]
+            centred = torch.from_numpy(block).mul_(self.config.scale).sub_(weights.b_dec)
+            yield start, rows, torch.addmm(weights.b_enc, centred, weights.w_enc.T)
 
 
 def _joined(parts: list[Any], dtype: type) -> npt.NDArray[Any]:

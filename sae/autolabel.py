@@ -18,8 +18,8 @@ from glassdex.sae.passages import Passage
 SOURCE = "c-tf-idf"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
 _STOP = frozenset(
-    "a an and are as at be but by for from has have he her his i in is it its of on or she so "
-    "that the their they this to was we were which with you your".split()
+    """a an and are as at be but by for from has have he her his i in is it its of on or she so
+    that the their they this to was we were which with you your""".split()  # noqa: SIM905
 )
 _PEAK_TERMS, _CONTEXT_TERMS = 3, 3
 

@@ -162,7 +162,7 @@ def _window(shards: Sequence[Shard], d_in: int) -> npt.NDArray[np.float16]:
 
 
 def _gather(
-    source: npt.NDArray[np.floating[Any]], order: npt.NDArray[np.int64], rows: int = 4096
+    source: npt.NDArray[np.floating[Any]], order: npt.NDArray[np.int64], rows: int = 1024
 ) -> Iterator[Rows]:
     """Rows of `source` in the given order, some thousand at a time, as float32."""
     for start in range(0, len(order), rows):

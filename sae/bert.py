@@ -53,7 +53,9 @@ class _Block:
     def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
         batch, length, width = x.shape
         q, k, v = (
-            self.qkv(x).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+            self.qkv(x)
+            .view(batch, length, 3, self.heads, width // self.heads)
+            .permute(2, 0, 3, 1, 4)
         )
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = self.attention_norm(
@@ -82,7 +84,9 @@ class Bert:
         return len(self.blocks)
 
     @torch.inference_mode()
-    def hidden_states(self, ids: Tensor, mask: Tensor, layers: Collection[int]) -> dict[int, Tensor]:
+    def hidden_states(
+        self, ids: Tensor, mask: Tensor, layers: Collection[int]
+    ) -> dict[int, Tensor]:
         """Hidden states after the given layers.
 
         ids: (batch, length) int64; mask: (batch, length) bool, True where there is a token.

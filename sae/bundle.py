@@ -36,7 +36,9 @@ def load_encoder(folder: Path) -> TextEncoder:
     sae = load_sae(folder)
     described = sae.config.reader
     if "layer" not in described:
-        raise SAEError(f"{folder / 'config.json'} does not say which layer of which reader it reads")
+        raise SAEError(
+            f"{folder / 'config.json'} does not say which layer of which reader it reads"
+        )
     reader = Reader.load(
         described.get("reader", DEFAULT_READER),
         layer=int(described["layer"]),

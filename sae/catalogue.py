@@ -87,7 +87,7 @@ def read_catalogue(folder: Path, d_sae: int) -> Catalogue:
         table = pq.read_table(path)
     except FileNotFoundError:
         raise SAEError(
-            f"{folder} has no {FILE}, so its latents have no statistics: run `glassdex describe`"
+            f"{folder} has no {FILE}, so its latents have no statistics: run `glassdex label`"
         ) from None
     except (pa.ArrowInvalid, OSError) as error:
         raise SAEError(f"cannot read {path}: {error}") from error
@@ -96,7 +96,7 @@ def read_catalogue(folder: Path, d_sae: int) -> Catalogue:
     try:
         return _from_table(table)
     except KeyError as error:
-        raise SAEError(f"{path} has no column {error.args[0]!r}: run `glassdex describe`") from None
+        raise SAEError(f"{path} has no column {error.args[0]!r}: run `glassdex label`") from None
 
 
 def _from_table(table: pa.Table) -> Catalogue:

@@ -13,6 +13,11 @@ from glassdex.sae.passages import Passage, TopPassages
 from glassdex.sae.statistics import LatentStatistics
 
 PASSAGES = 16
+"""Passages kept of each latent: half for its label, half to score the label on."""
+
+MEANING_PASSAGES = 6
+"""Strongest passages whose mean embedding stands for the latent's meaning."""
+
 _CHUNK = 256
 
 
@@ -44,20 +49,16 @@ def describe(
     )
 
 
-def meanings(
-    encoder: TextEncoder, passages: Sequence[Sequence[Passage]]
-) -> NDArray[np.float32]:
+def meanings(encoder: TextEncoder, passages: Sequence[Sequence[Passage]]) -> NDArray[np.float32]:
     """(d_sae, width) float32: mean embedding of each latent's passages, scaled to unit length;
     zero where there is none."""
     vectors = np.zeros((len(passages), encoder.reader.width), dtype=np.float32)
     for start in range(0, len(passages), _CHUNK):
-        several = passages[start : start + _CHUNK]
+        several = [group[:MEANING_PASSAGES] for group in passages[start : start + _CHUNK]]
         texts = [p.text for group in several for p in group]
         owner = np.repeat(np.arange(len(several)), [len(group) for group in several])
         if texts:
             np.add.at(vectors, start + owner, encoder.encode(texts).dense)
-    counts = np.array([len(group) for group in passages])[:, None]
-    vectors /= np.maximum(counts, 1)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
 

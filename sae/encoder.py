@@ -81,9 +81,10 @@ class TextEncoder:
         Neighbouring active tokens are one span with their largest activation.
         """
         tokens = self.reader.tokenize(texts)
+        columns = np.array(latents, dtype=np.int64)
         found: list[list[list[TokenSpan]]] = [[[] for _ in latents] for _ in texts]
         for batch in self.reader.read(tokens):
-            values = self.sae.activations_of(batch.hidden, latents)
+            values = self.sae.activations_of(batch.hidden, columns)
             for position, window in enumerate(batch.windows):
                 offsets = tokens[window.text].offsets[window.span.own_start : window.span.own_stop]
                 rows = values[batch.window == position]
@@ -125,7 +126,7 @@ class _Pools:
     def dense(self) -> NDArray[np.float32]:
         """Mean over windows, weighted by their own tokens, scaled to unit length."""
         norms = np.linalg.norm(self._sums, axis=1, keepdims=True)
-        return (self._sums / np.maximum(norms, 1e-12)).astype(np.float32)
+        return np.asarray(self._sums / np.maximum(norms, 1e-12), dtype=np.float32)
 
     def latents(self) -> sp.csr_array:
         """Largest value of each latent over a text's windows."""
@@ -142,12 +143,11 @@ class _Pools:
             else np.zeros(0, dtype=bool)
         )
         largest = np.maximum.reduceat(values, first) if len(first) else values
-        return sp.csr_array((largest, (texts[first], latents[first])), shape=self._shape)
+        rows = np.searchsorted(texts[first], np.arange(self._shape[0] + 1))
+        return sp.csr_array((largest, latents[first], rows), shape=self._shape)
 
 
-def _runs(
-    offsets: Sequence[tuple[int, int]], activations: NDArray[np.float32]
-) -> list[TokenSpan]:
+def _runs(offsets: Sequence[tuple[int, int]], activations: NDArray[np.float32]) -> list[TokenSpan]:
     """Runs of neighbouring active tokens of one window."""
     active = np.flatnonzero(activations > 0)
     if not len(active):

@@ -33,7 +33,9 @@ class HuggingFaceEncoder:
         return int(self._model.config.num_hidden_layers)
 
     @torch.inference_mode()
-    def hidden_states(self, ids: Tensor, mask: Tensor, layers: Collection[int]) -> dict[int, Tensor]:
+    def hidden_states(
+        self, ids: Tensor, mask: Tensor, layers: Collection[int]
+    ) -> dict[int, Tensor]:
         """Hidden states after the given layers, as in `glassdex.sae.bert.Bert`."""
         output = self._model(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True)
         return {layer: output.hidden_states[layer] for layer in layers}

@@ -36,7 +36,9 @@ class Encoder(Protocol):
         """Number of layers; state 0 is the embedding."""
         ...
 
-    def hidden_states(self, ids: Tensor, mask: Tensor, layers: Collection[int]) -> dict[int, Tensor]:
+    def hidden_states(
+        self, ids: Tensor, mask: Tensor, layers: Collection[int]
+    ) -> dict[int, Tensor]:
         """(batch, length) ids and mask to (batch, length, width) states of each layer asked for."""
         ...
 
@@ -70,7 +72,9 @@ class ReadBatch:
 class Reader:
     """A transformer read at one layer, with its tokenizer, window and pooling."""
 
-    def __init__(self, checkpoint: Checkpoint, layer: int, encoder: Encoder, tokenizer: Tokenizer):
+    def __init__(
+        self, checkpoint: Checkpoint, layer: int, encoder: Encoder, tokenizer: Tokenizer
+    ) -> None:
         if not 1 <= layer <= encoder.n_layers:
             raise ModelError(
                 f"layer {layer} was asked of {checkpoint.name}, which has layers 1 to "
@@ -151,9 +155,7 @@ class Reader:
     def _windows(self, text: int, tokens: Encoding) -> Iterator[Window]:
         ids = tokens.ids
         for span in split(len(ids), self.window, OVERLAP):
-            yield Window(
-                text, span, [*self._prefix, *ids[span.start : span.stop], *self._suffix]
-            )
+            yield Window(text, span, [*self._prefix, *ids[span.start : span.stop], *self._suffix])
 
     def _padded(self, length: int) -> int:
         step = 16 if length <= 64 else 32
@@ -177,9 +179,7 @@ class Reader:
             pooled=self._pool(states[last][:n], mask[:n]).numpy(),
         )
 
-    def _own_tokens(
-        self, windows: Sequence[Window]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _own_tokens(self, windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Column and row, in the padded batch, of every token that a window owns."""
         skip = len(self._prefix)
         columns = [

@@ -1,7 +1,8 @@
 """Sparse codes in training: a list of active entries, with plain torch on both sides of it.
 
 The full pre-activations are computed without a gradient; only the entries that are active get
-one. A step then costs one dense product instead of five.
+one. A step then costs one dense product instead of five. Only codes that are not sparse, as those
+of relu are in its first steps, go through dense products.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
+
+DENSE_SHARE = 1 / 16
+"""Share of active entries above which dense products are quicker."""
 
 Context: TypeAlias = Any
 """torch's own context object, which takes any attribute."""
@@ -46,6 +50,15 @@ class Selection:
         """(n_rows,) position of each row's first entry."""
         return starts_of(self.rows, self.n_rows)
 
+    def is_dense(self, width: int) -> bool:
+        """Whether so many entries of the (n_rows, width) code are active that it is not sparse."""
+        return len(self.rows) > DENSE_SHARE * self.n_rows * width
+
+    def to_dense(self, values: Tensor, width: int) -> Tensor:
+        """(n_rows, width) with the (n,) values at their places, differentiable."""
+        empty = torch.zeros(self.n_rows, width, dtype=values.dtype)
+        return empty.index_put((self.rows, self.latents), values)
+
 
 def starts_of(groups: Tensor, n_groups: int) -> Tensor:
     """(n_groups,) position of each group's first entry in an ascending (n,) list of groups."""
@@ -74,6 +87,8 @@ def encode(x: Tensor, w_enc: Tensor, b_enc: Tensor, pre: Tensor, selection: Sele
 
 def decode(values: Tensor, selection: Selection, w_dec: Tensor) -> Tensor:
     """(rows, d_in): the sum of each row's decoder vectors, weighted by its (n,) activations."""
+    if selection.is_dense(len(w_dec)):
+        return selection.to_dense(values, len(w_dec)) @ w_dec
     return embedding_bag(
         selection.latents, w_dec, selection.starts, mode="sum", per_sample_weights=values
     )
@@ -93,6 +108,9 @@ class _Encode(torch.autograd.Function):
         (gradient,) = gradients
         x, w_enc = ctx.saved_tensors
         at: Selection = ctx.selection
+        if at.is_dense(len(w_enc)):
+            dense = at.to_dense(gradient, len(w_enc))
+            return dense @ w_enc, dense.T @ x, dense.sum(0), None, None
         order = at.latents.argsort(stable=True)
         by_latent = starts_of(at.latents, len(w_enc))
         to_w_enc = embedding_bag(

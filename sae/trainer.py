@@ -118,7 +118,7 @@ def train(
     identity = run_identity(sae_config, train_config, source.rows, source.reader)
     state = load_checkpoint(out, sae_config, train_config, identity)
     if state is None:
-        state = _initial_state(source, sae_config, train_config)
+        state = initial_state(source, sae_config, train_config)
     first = state.step
     _run(source, state, train_config, total, out, identity, progress)
     save(out, _finished(state, source, train_config), train_config.dtype)
@@ -204,7 +204,7 @@ def _dead_share(state: TrainingState, train: TrainConfig) -> float:
     return len(state.dead(train.dead_after)) / state.config.d_sae
 
 
-def _initial_state(source: ActivationSource, sae: SAEConfig, train: TrainConfig) -> TrainingState:
+def initial_state(source: ActivationSource, sae: SAEConfig, train: TrainConfig) -> TrainingState:
     """Median pre-bias, one input scale, unit-norm decoder, encoder equal to it (2408.00657)."""
     sample = _sample(source, train)
     square_norm = float(np.square(sample, dtype=np.float64).sum(1).mean())

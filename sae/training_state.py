@@ -2,7 +2,8 @@
 
 A checkpoint is one safetensors file, replaced atomically: tensors, and in its header one JSON
 object with the counters and the settings it belongs to. It holds the exact float32 values, so a
-run that goes on from it gives the same weights as one that was never stopped.
+run that goes on from it, on the same machine with as many threads, gives the same weights as one
+that was never stopped.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Long texts are read in overlapping windows, and every token belongs to exactly one of them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ def split(n_tokens: int, size: int, overlap: int) -> list[Span]:
         return [Span(0, n_tokens, 0, n_tokens)]
     starts = [*range(0, n_tokens - size, size - overlap), n_tokens - size]
     cuts = [0]
-    for left, right in zip(starts, starts[1:], strict=False):
+    for left, right in pairwise(starts):
         cuts.append((right + left + size) // 2)
     cuts.append(n_tokens)
     return [
         Span(start, start + size, low, high)
-        for start, low, high in zip(starts, cuts, cuts[1:], strict=False)
+        for start, low, high in zip(starts, cuts[:-1], cuts[1:], strict=True)
     ]

@@ -201,7 +201,9 @@ def _co_active(index: Index, latent: int, ids: Sequence[str]) -> list[CoActive]:
     share = count / max(1, len(records))
     lift = share / np.maximum(catalogue.density, 1 / 1000)
     # A latent in two documents says nothing; among the rest, how much more often than usual.
-    strength = np.where(count >= max(3, 0.05 * len(records)), share * np.log(np.maximum(lift, 1)), 0)
+    strength = np.where(
+        count >= max(3, 0.05 * len(records)), share * np.log(np.maximum(lift, 1)), 0
+    )
     order = np.argsort(-strength, kind="stable")[:_NEIGHBOURS]
     return [
         CoActive(n, catalogue.name(n), float(share[n]), float(lift[n]))

@@ -50,8 +50,7 @@ def similar_latents(index: Index, vector: NDArray[np.float32], n: int) -> dict[i
     hits = index.latents.search_dense(LATENTS_SCHEMA_NAME, vector, limit=n)
     records = index.latents.get([hit.id for hit in hits])
     return {
-        int(record.payload["latent"]): hit.score
-        for record, hit in zip(records, hits, strict=True)
+        int(record.payload["latent"]): hit.score for record, hit in zip(records, hits, strict=True)
     }
 
 

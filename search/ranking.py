@@ -56,7 +56,9 @@ def rank(index: Index, plan: Plan, *, k: int, where: Filter | None = None) -> Ra
     scores = sum(
         (plan.shares[s] * own for s, own in by_source.items()), start=np.zeros(len(records))
     )
-    order = np.array(sorted(range(len(records)), key=lambda i: (-scores[i], records[i].id))[:k], int)
+    order = np.array(
+        sorted(range(len(records)), key=lambda i: (-scores[i], records[i].id))[:k], int
+    )
     return Ranked(
         records=[records[i] for i in order],
         vectors=vectors[order],

@@ -51,7 +51,9 @@ class SearchRequest:
         if self.mode in ("dense", "bm25"):
             raise UsageError(f"the mode {self.mode!r} searches by words, but the query is empty")
         if not any(self.weights.values()):
-            raise UsageError("the query is empty: give a text, or latents with `--latent ID:WEIGHT`")
+            raise UsageError(
+                "the query is empty: give a text, or latents with `--latent ID:WEIGHT`"
+            )
 
 
 def _check_text(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Search: a request becomes a plan, the plan a ranking, the ranking hits that explain themselves."""
+"""Search: a request becomes a plan, the plan a ranking, the ranking hits with their reasons."""
 
 import numpy as np
 
@@ -46,4 +46,6 @@ class Searcher:
         order = np.argsort(-np.abs(weights), kind="stable")
         active = order[weights[order] != 0].tolist()
         name = self.index.bundle.catalogue.name
-        return [LatentWeight(n, name(n), float(weights[n]), query.similarity.get(n)) for n in active]
+        return [
+            LatentWeight(n, name(n), float(weights[n]), query.similarity.get(n)) for n in active
+        ]

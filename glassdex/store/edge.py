@@ -1,8 +1,6 @@
 """The default index: Qdrant's engine inside this process, in one folder."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from glassdex.errors import StoreError
 from glassdex.store import validation
+from glassdex.store.edge_config import SEAL_AT, weight
 from glassdex.store.edge_dialect import (
     edge_filter,
     edge_point,
@@ -21,10 +20,10 @@ from glassdex.store.edge_dialect import (
     record_of,
     stored_value,
 )
-from glassdex.store.edge_errors import engine_errors
 from glassdex.store.edge_folder import IndexFolder, Manifest
+from glassdex.store.edge_shard import Shard, require_space
 from glassdex.store.facets import count_values, most_frequent
-from glassdex.store.filters import Filter, Ids
+from glassdex.store.filters import RESERVED, Filter, Ids
 from glassdex.store.idf import recovered
 from glassdex.store.pages import batched, ranked, sparse_page
 from glassdex.store.protocol import PAGE
@@ -38,18 +37,25 @@ from glassdex.store.types import (
     StoreSchema,
 )
 
+_BYTES_PER_WEIGHT = 40
+"""Disk space an unsealed point may take until it is sealed, all copies counted, per weight."""
+
+_FACET_VALUES = 10_000
+"""Distinct values up to which the engine counts them; more are counted by reading payloads."""
+
 
 class EdgeStore:
     """A store in a folder, served by qdrant-edge within this process.
 
-    One process at a time may have it open. Written points survive the death of the process
-    at once and a power failure after `flush`.
+    One process at a time may have it open, with any number of threads. A written point
+    survives the death of the process at once, and a power failure after `flush`.
     """
 
-    def __init__(self, folder: IndexFolder, shard: edge.EdgeShard, manifest: Manifest) -> None:
+    def __init__(self, folder: IndexFolder, shard: Shard, manifest: Manifest) -> None:
         self._folder = folder
         self._shard = shard
         self._manifest = manifest
+        self._unsealed = manifest.unsealed
         self._writing = RLock()
         self._closed = False
 
@@ -60,13 +66,9 @@ class EdgeStore:
         place = IndexFolder(folder)
         if place.exists():
             raise StoreError(f"there is an index at {folder} already: open it, or delete it first")
-        with engine_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(place.shard, ignore_errors=True)  # left by a creation that was killed
-            shard = edge.EdgeShard.create(str(place.shard), _config(schema))
-            shard.flush()
-            manifest = Manifest(schema)
-            place.write(manifest)
+        shard = Shard.create(place, schema)
+        manifest = Manifest(schema)
+        place.write(manifest)
         return cls(place, shard, manifest)
 
     @classmethod
@@ -76,10 +78,9 @@ class EdgeStore:
         Raises IndexMissingError if there is none, StoreBusyError if it is open elsewhere.
         """
         place = IndexFolder(folder)
-        manifest = place.read()
-        with engine_errors(folder):
-            shard = edge.EdgeShard.load(str(place.shard))
-        return cls(place, shard, manifest)
+        place.read()  # a missing index is reported before the engine looks for it
+        shard = Shard.load(place)
+        return cls(place, shard, place.read())
 
     @property
     def schema(self) -> StoreSchema:
@@ -93,18 +94,27 @@ class EdgeStore:
     def set_metadata(self, values: Mapping[str, Any]) -> None:
         """Replace the store's JSON metadata, durably."""
         validation.check_metadata(values)
-        with self._writing, self._errors():
+        with self._writing:
             self._remember(replace(self._manifest, metadata=dict(values)))
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Write points whole, replacing any with the same ids; all or none."""
+        """Write points whole, replacing any with the same ids; all or none.
+
+        Now and then this seals what was written, which takes about a second.
+        """
         validation.check_points(self.schema, points)
         if not points:
             return
-        with self._writing, self._errors():
-            self._mark_rewritten([point.id for point in points])
+        added = sum(map(weight, points))
+        with self._writing:
+            require_space(self._folder, (self._unsealed + added) * _BYTES_PER_WEIGHT)
+            self._note_replacement([point.id for point in points])
             converted = [edge_point(point) for point in points]
-            self._shard.update(edge.UpdateOperation.upsert_points(converted))
+            with self._shard.engine() as engine:
+                engine.update(edge.UpdateOperation.upsert_points(converted))
+            self._unsealed += added
+            if self._unsealed >= SEAL_AT:
+                self._compact()
 
     def delete(self, target: Sequence[str] | Filter) -> int:
         """Delete by ids or by filter; returns how many points there were."""
@@ -112,11 +122,12 @@ class EdgeStore:
             validation.check_ids(target)
             target = Ids(frozenset(target))
         where = edge_filter(target)
-        with self._writing, self._errors():
+        with self._writing:
             doomed = self._count(where)
-            if doomed and where is not None:
+            if doomed:
                 self._remember(replace(self._manifest, rewritten=True))
-                self._shard.update(edge.UpdateOperation.delete_points_by_filter(where))
+                with self._shard.engine() as engine:
+                    engine.update(edge.UpdateOperation.delete_points_by_filter(where))
         return doomed
 
     def get(
@@ -126,17 +137,18 @@ class EdgeStore:
         validation.check_ids(ids)
         validation.check_names(self.schema, vectors)
         found: dict[str, Record] = {}
-        for batch in batched([i for i in ids if validation.is_canonical_id(i)], PAGE):
-            with self._errors():
-                records = self._shard.retrieve(list(batch), payload, list(vectors))
+        for batch in batched(list(filter(validation.is_canonical_id, ids)), PAGE):
+            with self._shard.engine() as engine:
+                records = engine.retrieve(list(batch), payload, list(vectors))
             found |= {str(record.id): record_of(record, self.schema) for record in records}
         return [found[point_id] for point_id in ids if point_id in found]
 
     def search_sparse(
         self, name: str, query: SparseVector, *, limit: int, where: Filter | None = None
     ) -> list[Scored]:
-        """The `limit` best points by dot product, exact; which of equal scores at the cut are
-        kept is the engine's choice.
+        """The `limit` best points by dot product, exact.
+
+        Which of several equal scores at the cut are kept is the engine's choice.
         """
         validation.check_sparse_query(self.schema, name, query, limit)
         nearest = edge.Query.Nearest(edge_sparse(query), using=name)
@@ -151,7 +163,10 @@ class EdgeStore:
         where: Filter | None = None,
         exact: bool = True,
     ) -> list[Scored]:
-        """The `limit` best points by dot product; `exact=False` permits the HNSW graph."""
+        """The `limit` best points by dot product; equal scores as in `search_sparse`.
+
+        `exact=False` permits the graph that `optimize` builds.
+        """
         validation.check_dense_query(self.schema, name, query, limit)
         nearest = edge.Query.Nearest(query.tolist(), using=name)
         return self._search(nearest, limit, where, edge.SearchParams(exact=exact))
@@ -159,31 +174,23 @@ class EdgeStore:
     def idf(self, name: str, indices: Sequence[int]) -> NDArray[np.float64]:
         """The factor `search_sparse` applies to each index, rounded to 6 significant digits.
 
-        Measured: the best point for the index alone has score = factor * stored value.
+        Measured: the best point for one index alone scores the factor times its stored value.
         """
-        validation.check_names(self.schema, [name])
+        validation.check_sparse_name(self.schema, name)
         params = edge.SearchParams(idf=self._corpus(name))
-        requests = [
-            edge.QueryRequest(
-                limit=1,
-                query=edge.Query.Nearest(edge.SparseVector([index], [1.0]), using=name),
-                with_vector=[name],
-                params=params,
-            )
-            for index in indices
-        ]
-        with self._errors():
-            having = self._count(edge.Filter(must=[edge.HasVectorCondition(name)]))
-            answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
-        return np.asarray(
-            [
+        having = self._count(edge.Filter(must=[edge.HasVectorCondition(name)]))
+        factors: list[float] = []
+        for batch in batched(indices, PAGE):
+            requests = [_single_index(name, index, params) for index in batch]
+            with self._shard.engine() as engine:
+                answers = engine.query_batch(edge.QueryBatchRequest(requests))
+            factors += [
                 recovered(hits[0].score / stored_value(hits[0], name, index), having)
                 if hits
                 else 0.0
-                for hits, index in zip(answers, indices, strict=True)
-            ],
-            dtype=np.float64,
-        )
+                for hits, index in zip(answers, batch, strict=True)
+            ]
+        return np.asarray(factors, dtype=np.float64)
 
     def scan(
         self,
@@ -198,15 +205,9 @@ class EdgeStore:
         validation.check_limit(page)
         condition, offset = edge_filter(where), None
         while True:
-            request = edge.ScrollRequest(
-                offset=offset,
-                limit=page,
-                filter=condition,
-                with_payload=payload,
-                with_vector=list(vectors),
-            )
-            with self._errors():
-                records, offset = self._shard.scroll(request)
+            request = edge.ScrollRequest(offset, page, condition, payload, list(vectors))
+            with self._shard.engine() as engine:
+                records, offset = engine.scroll(request)
             if records:
                 yield [record_of(record, self.schema) for record in records]
             if offset is None:
@@ -216,69 +217,85 @@ class EdgeStore:
         self, name: str, *, columns: int, where: Filter | None = None, page: int = PAGE
     ) -> Iterator[SparsePage]:
         """One sparse vector of all matching points, in ascending order of id."""
+        validation.check_sparse_name(self.schema, name)
         for records in self.scan(where=where, payload=False, vectors=[name], page=page):
             yield sparse_page(records, name, columns)
 
     def count(self, where: Filter | None = None) -> int:
         """Number of matching points, exact."""
-        condition = edge_filter(where)
-        with self._errors():
-            return self._count(condition)
+        return self._count(edge_filter(where))
 
     def facet(self, key: str, *, where: Filter | None = None, limit: int = 100) -> dict[Any, int]:
         """Exact counts of the `limit` most frequent values of `key`, ties by value."""
         validation.check_limit(limit)
+        if key in RESERVED:
+            request = edge.FacetRequest(key, _FACET_VALUES, exact=True, filter=edge_filter(where))
+            with self._shard.engine() as engine:
+                hits = engine.facet(request).hits
+            if len(hits) < _FACET_VALUES:
+                return most_frequent({hit.value: hit.count for hit in hits if hit.count}, limit)
         return most_frequent(count_values(self.scan(where=where), key), limit)
 
     def flush(self) -> None:
         """Make everything written so far survive a power failure."""
-        with self._errors():
-            self._shard.flush()
+        with self._writing:
+            with self._shard.engine() as engine:
+                engine.flush()
+            self._remember(replace(self._manifest, unsealed=self._unsealed))
 
     def optimize(self) -> None:
-        """Build the search graph and compact the data; blocks, other threads may search."""
-        with self._errors():
-            self._shard.optimize()
+        """Merge segments and build the graph for `search_dense(exact=False)`.
+
+        Minutes for 100,000 points, during which the engine lets no other thread run.
+        """
+        with self._writing:
+            require_space(self._folder, min(2 * self._folder.size(), 2**31))
+            if not self._manifest.graph:
+                self._shard.reconfigure(self.schema)
+                self._remember(replace(self._manifest, graph=True))
+            self._compact()
 
     def info(self) -> StoreInfo:
         """Number of points and bytes on disk."""
-        with self._errors():
-            return StoreInfo(self._shard.info().points_count, self._folder.size())
+        with self._shard.engine() as engine:
+            return StoreInfo(engine.info().points_count, self._folder.size())
 
     def close(self) -> None:
         """Flush and release the folder; closing twice is harmless."""
-        if not self._closed:
-            self.flush()
-            self._closed = True
-            self._shard.close()
+        with self._writing:
+            if not self._closed:
+                self.flush()
+                self._closed = True
+                self._shard.close()
 
-    def _errors(self) -> AbstractContextManager[None]:
-        return engine_errors(self._folder.path)
+    def _compact(self) -> None:
+        self._shard.compact()
+        self._unsealed = 0
+        self._remember(replace(self._manifest, unsealed=0))
 
     def _remember(self, manifest: Manifest) -> None:
         if manifest != self._manifest:
             self._folder.write(manifest)
             self._manifest = manifest
 
-    def _mark_rewritten(self, ids: Sequence[str]) -> None:
+    def _note_replacement(self, ids: Sequence[str]) -> None:
         """Note for `_corpus` if one of `ids` is about to be replaced."""
-        if self._manifest.rewritten:
-            return
-        if self._count(edge_filter(Ids(frozenset(ids)))):
+        if not self._manifest.rewritten and self._count(edge_filter(Ids(frozenset(ids)))):
             self._remember(replace(self._manifest, rewritten=True))
 
     def _corpus(self, name: str) -> edge.IdfParams | None:
         """Have document frequencies counted afresh where replaced points would blur them.
 
-        The engine's own counts are free but keep deleted points until it compacts; a fresh
-        count takes some 20 ns a point.
+        The engine's own counts are free, but keep deleted points until it compacts them away;
+        a fresh count takes some 20 ns a point.
         """
-        if not self.schema.sparse.get(name) or not self._manifest.rewritten:
-            return None
-        return edge.IdfParams(corpus=edge.Filter())
+        if self.schema.sparse[name] and self._manifest.rewritten:
+            return edge.IdfParams(corpus=edge.Filter())
+        return None
 
     def _count(self, where: edge.Filter | None) -> int:
-        return self._shard.count(edge.CountRequest(exact=True, filter=where))
+        with self._shard.engine() as engine:
+            return engine.count(edge.CountRequest(exact=True, filter=where))
 
     def _search(
         self, nearest: edge.Query, limit: int, where: Filter | None, params: edge.SearchParams
@@ -286,20 +303,15 @@ class EdgeStore:
         request = edge.QueryRequest(
             limit=limit, query=nearest, filter=edge_filter(where), params=params
         )
-        with self._errors():
-            hits = self._shard.query(request)
+        with self._shard.engine() as engine:
+            hits = engine.query(request)
         return ranked(Scored(str(hit.id), hit.score) for hit in hits)
 
 
-def _config(schema: StoreSchema) -> edge.EdgeConfig:
-    """Stored vectors are unit vectors already: the dot product leaves them as they are."""
-    return edge.EdgeConfig(
-        vectors={
-            name: edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Dot)
-            for name, dimension in schema.dense.items()
-        },
-        sparse_vectors={
-            name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf if weighted else None)
-            for name, weighted in schema.sparse.items()
-        },
+def _single_index(name: str, index: int, params: edge.SearchParams) -> edge.QueryRequest:
+    return edge.QueryRequest(
+        limit=1,
+        query=edge.Query.Nearest(edge.SparseVector([index], [1.0]), using=name),
+        with_vector=[name],
+        params=params,
     )

@@ -23,8 +23,8 @@ def _translated(error: Exception, folder: Path) -> StoreError:
     text = " ".join(str(error).split())
     if "WouldBlock" in text:
         return StoreBusyError(
-            f"the index in {folder} is open in another process: close that process, or serve "
-            "the index from a Qdrant server and give its address with --url"
+            f"the index in {folder} is open already, here or in another process: close that one, "
+            "or keep the index on a Qdrant server and give its address with --url"
         )
     if is_disk_full(error):
         return full(folder)

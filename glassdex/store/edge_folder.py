@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from glassdex.errors import IndexMissingError, StoreError
@@ -21,11 +22,15 @@ class Manifest:
 
     rewritten: whether a point was ever replaced or deleted. The engine still counts such
     points in its document frequencies, so that it must be told to count afresh.
+    unsealed: weight of the points in the open segment, as of the last flush.
+    graph: whether the engine is configured for searching a large index.
     """
 
     schema: StoreSchema
     metadata: Mapping[str, Any] = field(default_factory=dict)
     rewritten: bool = False
+    unsealed: int = 0
+    graph: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As written to the file."""
@@ -34,7 +39,20 @@ class Manifest:
             "schema": self.schema.to_json(),
             "metadata": dict(self.metadata),
             "rewritten": self.rewritten,
+            "unsealed": self.unsealed,
+            "graph": self.graph,
         }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote. Raises KeyError, TypeError or ValueError on anything else."""
+        return cls(
+            schema=StoreSchema.from_json(raw["schema"]),
+            metadata=dict(raw["metadata"]),
+            rewritten=bool(raw["rewritten"]),
+            unsealed=int(raw["unsealed"]),
+            graph=bool(raw["graph"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +84,16 @@ class IndexFolder:
             )
         try:
             raw = json.loads(self.manifest.read_text("utf-8"))
-            known = raw["format"] == FORMAT
-            manifest = Manifest(
-                StoreSchema.from_json(raw["schema"]), raw["metadata"], raw["rewritten"]
-            )
+            version = raw["format"]
+            manifest = Manifest.from_json(raw) if version == FORMAT else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"cannot read {self.manifest} ({type(error).__name__}: {error}): restore the "
                 "file or index again"
             ) from error
-        if not known:
+        if manifest is None:
             raise StoreError(
-                f"{self.manifest} has format {raw['format']}, this version reads {FORMAT}: "
+                f"{self.manifest} has format {version!r}, this version reads {FORMAT}: "
                 "export with the version that wrote it"
             )
         return manifest
@@ -94,6 +110,13 @@ class IndexFolder:
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(self.path)
+
+    def remove(self) -> None:
+        """Delete the index; other files in the folder stay."""
+        self.manifest.unlink()
+        shutil.rmtree(self.shard)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def size(self) -> int:
         """Bytes the folder takes up on disk; sparse files count what they hold."""

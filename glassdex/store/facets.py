@@ -1,7 +1,7 @@
 """Counts of the values of one key, by reading every matching point's payload once."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from glassdex.store.filters import values_at
@@ -22,7 +22,7 @@ def count_values(pages: Iterable[list[Record]], key: str) -> Counter[Any]:
     return counts
 
 
-def most_frequent(counts: Counter[Any], limit: int) -> dict[Any, int]:
+def most_frequent(counts: Mapping[Any, int], limit: int) -> dict[Any, int]:
     """The `limit` largest counts, ties by value: numbers before texts, each ascending."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], isinstance(item[0], str), item[0]))
     return dict(ordered[:limit])

@@ -83,8 +83,8 @@ def both(first: Filter | None, second: Filter | None) -> Filter | None:
 def check(condition: Filter | None) -> None:
     """Refuse what some engine cannot express.
 
-    Raises UsageError on a key with a quotation mark, text that is not Unicode, a number that
-    is not finite, a range without bounds, or conditions nested deeper than `MAX_DEPTH`.
+    Raises UsageError on a key with a quotation mark or backslash, text that is not Unicode, a
+    number that is not finite, a range without bounds, or nesting deeper than `MAX_DEPTH`.
     """
     _check(condition, depth=0)
 
@@ -125,14 +125,15 @@ def is_unicode(text: str) -> bool:
 def path_of(key: str) -> str:
     """Where `key` lies in the payload, as a JSON path: a reserved key, or an entry of `metadata`.
 
-    Raises UsageError on a quotation mark, which the path language has no way to write, and
-    on text that is not Unicode.
+    Raises UsageError on a quotation mark or backslash, which the path language has no way to
+    write, and on text that is not Unicode.
     """
     if key in RESERVED:
         return key
-    if '"' in key or not is_unicode(key):
+    if '"' in key or "\\" in key or not is_unicode(key):
         raise UsageError(
-            f"cannot filter by the key {key!r}: rename it to Unicode text without quotation marks"
+            f"cannot filter by the key {key!r}: rename it to Unicode text without quotation marks "
+            "and backslashes"
         )
     return f'metadata."{key}"'
 

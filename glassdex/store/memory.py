@@ -109,7 +109,7 @@ class MemoryStore:
 
     def idf(self, name: str, indices: Sequence[int]) -> NDArray[np.float64]:
         """The factor `search_sparse` applies to each index, rounded to 6 significant digits."""
-        validation.check_names(self._schema, [name])
+        validation.check_sparse_name(self._schema, name)
         return np.asarray([significant(factor) for factor in self._factors(name, indices)])
 
     def scan(
@@ -131,6 +131,7 @@ class MemoryStore:
         self, name: str, *, columns: int, where: Filter | None = None, page: int = PAGE
     ) -> Iterator[SparsePage]:
         """One sparse vector of all matching points, in ascending order of id."""
+        validation.check_sparse_name(self._schema, name)
         for records in self.scan(where=where, payload=False, vectors=[name], page=page):
             yield sparse_page(records, name, columns)
 
@@ -140,6 +141,7 @@ class MemoryStore:
 
     def facet(self, key: str, *, where: Filter | None = None, limit: int = 100) -> dict[Any, int]:
         """Exact counts of the `limit` most frequent values of `key`, ties by value."""
+        validation.check_limit(limit)
         return most_frequent(count_values(self.scan(where=where), key), limit)
 
     def flush(self) -> None:

@@ -1,6 +1,5 @@
 """Where an index lives, and how to open, make, find and delete it there."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +20,16 @@ class FolderLocation:
 
 @dataclass(frozen=True, slots=True)
 class ServerLocation:
-    """A collection of a Qdrant server or cluster."""
+    """A collection of a Qdrant server or cluster.
+
+    shards, replicas: used when the collection is made; None leaves them to the server.
+    """
 
     url: str
     collection: str
     api_key: SecretStr | None = None
+    shards: int | None = None
+    replicas: int | None = None
 
 
 Location = FolderLocation | ServerLocation
@@ -58,24 +62,29 @@ def store_exists(location: Location) -> bool:
     """Whether there is an index at `location`; it is not opened."""
     if isinstance(location, FolderLocation):
         return IndexFolder(location.path).exists()
-    from glassdex.store.client import ClientStore
+    from glassdex.store.client_collection import Collection
 
-    return ClientStore.exists(location.url, location.collection, api_key=location.api_key)
+    collection = Collection(location.url, location.collection, location.api_key)
+    try:
+        return collection.exists()
+    finally:
+        collection.close()
 
 
 def delete_store(location: Location) -> None:
     """Delete the index at `location` for good. Raises IndexMissingError, StoreBusyError."""
-    _open(location).close()  # refuses what is missing or in use
     if isinstance(location, FolderLocation):
-        folder = IndexFolder(location.path)
-        folder.manifest.unlink()
-        shutil.rmtree(folder.shard)
-        if not any(folder.path.iterdir()):
-            folder.path.rmdir()
+        _open(location).close()  # refuses what is missing or in use
+        IndexFolder(location.path).remove()
         return
-    from glassdex.store.client import ClientStore
+    from glassdex.store.client_collection import Collection
 
-    ClientStore.drop(location.url, location.collection, api_key=location.api_key)
+    collection = Collection(location.url, location.collection, location.api_key)
+    try:
+        collection.read()  # refuses what is missing or not ours
+        collection.drop()
+    finally:
+        collection.close()
 
 
 def describe(location: Location) -> str:
@@ -92,7 +101,14 @@ def _create(location: Location, schema: StoreSchema) -> Store:
         return EdgeStore.create(location.path, schema)
     from glassdex.store.client import ClientStore
 
-    return ClientStore.create(location.url, location.collection, schema, api_key=location.api_key)
+    return ClientStore.create(
+        location.url,
+        location.collection,
+        schema,
+        api_key=location.api_key,
+        shards=location.shards,
+        replicas=location.replicas,
+    )
 
 
 def _open(location: Location) -> Store:

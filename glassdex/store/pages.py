@@ -1,6 +1,6 @@
 """Pages of records turned into matrices, and lists cut into pages."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +18,21 @@ def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """`items` in runs of `size`, the last one shorter."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def cut(items: Iterable[T], size: Callable[[T], int], most: int) -> Iterator[list[T]]:
+    """`items` in runs whose sizes add up to `most` at most; a larger item is a run by itself."""
+    run: list[T] = []
+    total = 0
+    for item in items:
+        added = size(item)
+        if run and total + added > most:
+            yield run
+            run, total = [], 0
+        run.append(item)
+        total += added
+    if run:
+        yield run
 
 
 def ranked(scored: Iterable[Scored]) -> list[Scored]:

@@ -97,13 +97,18 @@ def _malformed(vector: SparseVector) -> str | None:
 
 def check_sparse_query(schema: StoreSchema, name: str, query: SparseVector, limit: int) -> None:
     """Raise UsageError unless `query` can be asked of the sparse vector `name`."""
-    if name not in schema.sparse:
-        raise UsageError(
-            f"there is no sparse vector {name!r} to search: the index has {sorted(schema.sparse)}"
-        )
+    check_sparse_name(schema, name)
     if fault := _malformed(query):
         raise UsageError(f"the query of {name!r} {fault}")
     check_limit(limit)
+
+
+def check_sparse_name(schema: StoreSchema, name: str) -> None:
+    """Raise UsageError unless `name` is a sparse vector of the schema."""
+    if name not in schema.sparse:
+        raise UsageError(
+            f"there is no sparse vector {name!r} to read: the index has {sorted(schema.sparse)}"
+        )
 
 
 def check_dense_query(schema: StoreSchema, name: str, query: object, limit: int) -> None:
@@ -151,6 +156,8 @@ def _reserved_fault(payload: Mapping[str, Any]) -> str | None:
     for key in sorted(RESERVED & payload.keys()):
         if not isinstance(payload[key], str):
             return f"payload.{key} is {payload[key]!r}, wanted text"
+    if not isinstance(payload.get("metadata", {}), dict):
+        return f"payload.metadata is {payload['metadata']!r}, wanted an object"
     return None
 
 

@@ -78,6 +78,7 @@ def test_an_open_quotation_mark_loses_one_row_only(tmp_path: Path) -> None:
     bad, *good = read(write(tmp_path, data))
     assert isinstance(bad, Failure)
     assert bad.line == 2
+    assert "begins with a quotation mark must end with one" in bad.reason
     assert good == [
         Record(3, {"id": "2", "text": "b"}),
         Record(4, {"id": "3", "text": "c, d"}),

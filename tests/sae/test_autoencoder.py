@@ -108,6 +108,16 @@ def test_decode_goes_back_to_input_space():
     np.testing.assert_allclose(decoded, wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_read_only_and_half_precision_inputs_are_welcome():
+    sae, x = random_sae(), states(5).astype(np.float16)
+    x.flags.writeable = False
+    latents = np.arange(3)
+    latents.flags.writeable = False
+    codes = sae.encode(x).toarray()
+    assert np.array_equal(codes, sae.encode(x.astype(np.float32)).toarray())
+    assert np.array_equal(sae.activations_of(x, latents), codes[:, :3])
+
+
 def test_no_rows():
     sae, x = random_sae(), states(0)
     assert sae.encode(x).shape == (0, D_SAE)

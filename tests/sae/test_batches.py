@@ -47,7 +47,7 @@ def test_a_stream_can_start_at_any_step(folder, size, epochs, seed, data):
 
 def test_each_epoch_holds_every_row_once(folder):
     for source in sources(folder):
-        flat = sum(ids(source.batches(2, epochs=4, seed=1)), [])
+        flat = [row for batch in ids(source.batches(2, epochs=4, seed=1)) for row in batch]
         epochs = [flat[i : i + 103] for i in range(0, 412, 103)]
         for epoch in epochs:
             assert sorted(epoch) == list(range(103))

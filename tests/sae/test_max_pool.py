@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ ENTRIES = st.lists(
 def test_equals_a_dictionary_of_maxima_however_the_entries_are_cut(entries, cuts):
     pool = MaxPool(6, 7)
     edges = [0, *sorted(min(cut, len(entries)) for cut in cuts), len(entries)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         part = np.array(entries[start:end], np.int64).reshape(-1, 3)
         pool.add(part[:, 0], part[:, 1], part[:, 2].astype(np.float32))
     wanted = np.zeros((6, 7), np.float32)

@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from glassdex.sae import selection
 from glassdex.sae.selection import Selection, decode, encode
 
 
@@ -22,7 +24,9 @@ def test_from_mask_lists_entries_row_by_row():
     assert at.where(at.latents > 1).rows.tolist() == [0, 2]
 
 
-def test_encode_and_decode_have_the_gradients_of_the_dense_formulas():
+@pytest.mark.parametrize("dense_share", [0.0, 1.0], ids=["dense", "sparse"])
+def test_encode_and_decode_have_the_gradients_of_the_dense_formulas(monkeypatch, dense_share):
+    monkeypatch.setattr(selection, "DENSE_SHARE", dense_share)
     x, w_enc, b_enc, w_dec, mask = random_case()
     upstream = torch.randn(x.shape, generator=torch.Generator().manual_seed(4))
     leaves = [t.requires_grad_() for t in (x, w_enc, b_enc, w_dec)]

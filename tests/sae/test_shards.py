@@ -158,7 +158,7 @@ def test_damaged_shards_are_refused(tmp_path):
     with pytest.raises(SAEError, match="not a whole safetensors file"):
         next(found.blocks(1))
     path.unlink()
-    with pytest.raises(SAEError, match="is missing; activations.json lists 1 shards"):
+    with pytest.raises(SAEError, match=r"is missing; activations\.json lists 1 shards"):
         open_shards(tmp_path)
 
 
