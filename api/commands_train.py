@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -41,6 +41,9 @@ def train_command(
         Path,
         typer.Option("--out", metavar="DIR", help="SAE folder to make.", show_default=False),
     ],
+    kind: Annotated[
+        Literal["token"], typer.Option(help="token reads the hidden state of every token.")
+    ] = "token",
     reader: Annotated[
         str, typer.Option(metavar="NAME", help="Model to read: a name, a folder, or a hub name.")
     ] = "all-MiniLM-L6-v2",

@@ -1,11 +1,13 @@
 """An index: the documents' store, the latents' store, and the encoder that both belong to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from glassdex.errors import IndexMissingError, UsageError
-from glassdex.indexer.latents import LATENTS_SCHEMA_NAME, fill_latents
+from glassdex.indexer.latents import MEANING, fill_latents
 from glassdex.sae.bundle import BUNDLED, Bundle, load_bundle
 from glassdex.sae.fingerprint import SCHEMA, Fingerprint, require_same
 from glassdex.settings import Settings
@@ -72,17 +74,12 @@ class Index:
         """Open an index that is there.
 
         Raises IndexMissingError naming the indexes that are, StoreBusyError when another
-        process holds it, FingerprintError when its vectors are not those of the installed SAE.
+        process holds it, FingerprintError when its vectors are not those of its SAE as it is now.
         """
         place = place_of(settings, name)
         if not store_exists(place.documents):
             raise IndexMissingError(_missing(settings, name))
-        documents = open_store(place.documents)
-        try:
-            return cls._assemble(place, documents, documents.metadata().get("sae", BUNDLED))
-        except BaseException:
-            documents.close()
-            raise
+        return cls._open(place, None)
 
     @classmethod
     def open_or_create(
@@ -93,31 +90,33 @@ class Index:
         Raises as `open`; FingerprintError also when `sae` is not the one it was made with.
         """
         place = place_of(settings, name)
-        if not store_exists(place.documents):
-            bundle = load_bundle(sae or BUNDLED)
-            documents = open_store(place.documents, schema=_schema(bundle), create=True)
-        else:
-            documents = open_store(place.documents)
-        try:
-            made_with = documents.metadata().get("sae", BUNDLED)
-            return cls._assemble(place, documents, sae or made_with)
-        except BaseException:
-            documents.close()
-            raise
+        if store_exists(place.documents):
+            return cls._open(place, sae)
+        bundle = load_bundle(sae or BUNDLED)
+        documents = open_store(place.documents, schema=_schema(bundle), create=True)
+        with _closed_on_error(documents):
+            return cls._assemble(place, documents, bundle)
 
     @classmethod
-    def _assemble(cls, place: IndexPlace, documents: Store, sae: str) -> Self:
-        bundle, words = load_bundle(sae), WordEncoder()
-        manifest = documents.metadata()
+    def _open(cls, place: IndexPlace, sae: str | None) -> Self:
+        documents = open_store(place.documents)
+        with _closed_on_error(documents):
+            made_with = documents.metadata().get("sae", BUNDLED)
+            return cls._assemble(place, documents, load_bundle(sae or made_with))
+
+    @classmethod
+    def _assemble(cls, place: IndexPlace, documents: Store, bundle: Bundle) -> Self:
+        words, manifest = WordEncoder(), documents.metadata()
         here = fingerprint(bundle, words)
         if manifest:
             there = Fingerprint(manifest["fingerprint"])
             require_same(here, there, where=f"the index {place.name!r}")
         else:
-            documents.set_metadata({"sae": sae, "fingerprint": dict(here.fields)})
-        schema = StoreSchema(dense={LATENTS_SCHEMA_NAME: bundle.encoder.reader.width})
+            documents.set_metadata({"sae": bundle.name, "fingerprint": dict(here.fields)})
+        schema = StoreSchema(dense={MEANING: bundle.encoder.reader.width})
         latents = open_store(place.latents, schema=schema, create=not store_exists(place.latents))
-        fill_latents(latents, bundle.catalogue, stamp=here.digest)
+        with _closed_on_error(latents):
+            fill_latents(latents, bundle.catalogue)
         return cls(place.name, documents, latents, bundle, words)
 
     def close(self) -> None:
@@ -135,6 +134,16 @@ class Index:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _closed_on_error(store: Store) -> Iterator[None]:
+    """Release a store that could not become part of an index."""
+    try:
+        yield
+    except BaseException:
+        store.close()
+        raise
 
 
 def fingerprint(bundle: Bundle, words: WordEncoder) -> Fingerprint:

@@ -1,5 +1,6 @@
 """The catalogue of latents as points of a store, so that labels can be found by meaning."""
 
+import hashlib
 from uuid import uuid5
 
 import numpy as np
@@ -9,7 +10,7 @@ from glassdex.sae.catalogue import Catalogue
 from glassdex.store.protocol import Store
 from glassdex.store.types import Point
 
-LATENTS_SCHEMA_NAME = "meaning"
+MEANING = "meaning"
 """Name of a latent's dense vector."""
 
 _BATCH = 1000
@@ -20,11 +21,12 @@ def latent_point_id(latent: int) -> str:
     return str(uuid5(NAMESPACE, f"latent\x1f{latent}"))
 
 
-def fill_latents(store: Store, catalogue: Catalogue, *, stamp: str) -> None:
-    """Write the catalogue into its store unless it is there whole.
+def fill_latents(store: Store, catalogue: Catalogue) -> None:
+    """Write the catalogue into its store unless this very one is there whole.
 
-    `stamp` is the fingerprint's digest; it is written last, so that a killed run begins again.
+    Its stamp is written last, so that a killed run begins again.
     """
+    stamp = _stamp(catalogue)
     if store.metadata().get("stamp") == stamp:
         return
     known = np.flatnonzero(np.linalg.norm(catalogue.vectors, axis=1) > 0)
@@ -32,6 +34,14 @@ def fill_latents(store: Store, catalogue: Catalogue, *, stamp: str) -> None:
         store.upsert([_point(catalogue, n) for n in known[start : start + _BATCH].tolist()])
     store.flush()
     store.set_metadata({"stamp": stamp})
+
+
+def _stamp(catalogue: Catalogue) -> str:
+    """SHA-256 of all that is stored of the latents."""
+    digest = hashlib.sha256(repr([catalogue.name(n) for n in range(len(catalogue))]).encode())
+    for values in (catalogue.density, catalogue.maximum, catalogue.p90, catalogue.vectors):
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
 
 
 def _point(catalogue: Catalogue, latent: int) -> Point:
@@ -43,5 +53,5 @@ def _point(catalogue: Catalogue, latent: int) -> Point:
         "p90": float(catalogue.p90[latent]),
     }
     return Point(
-        latent_point_id(latent), payload, dense={LATENTS_SCHEMA_NAME: catalogue.vectors[latent]}
+        latent_point_id(latent), payload, dense={MEANING: catalogue.vectors[latent]}
     )

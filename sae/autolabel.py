@@ -16,7 +16,7 @@ from glassdex.sae.catalogue import Label
 from glassdex.sae.passages import Passage
 
 SOURCE = "c-tf-idf"
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
 _STOP = frozenset(
     """a an and are as at be but by for from has have he her his i in is it its of on or she so
     that the their they this to was we were which with you your""".split()  # noqa: SIM905
@@ -53,7 +53,7 @@ class _Ranking:
         self._total: Counter[str] = Counter()
         for counter in counts:
             self._total.update(counter)
-        self._mean = self._total.total() / max(1, len(counts))
+        self._mean = self._total.total() / max(1, sum(1 for counter in counts if counter))
 
     def best(self, latent: int, n: int) -> list[str]:
         """The n terms of largest weight that occur more than once, or the first one."""
@@ -65,7 +65,7 @@ class _Ranking:
 
 
 def _wording(peak: Sequence[str], context: Sequence[str]) -> str:
-    around = [t for t in context if t not in peak and t not in _STOP][:_CONTEXT_TERMS]
+    around = [t for t in context if t not in peak][:_CONTEXT_TERMS]
     head = " / ".join(peak) if peak else "?"
     return f"{head} ({', '.join(around)})" if around else head
 
@@ -102,4 +102,6 @@ def _peak_terms(passage: Passage) -> list[str]:
 
 
 def _context_terms(passage: Passage) -> list[str]:
-    return [m.group().lower() for m in _WORD.finditer(passage.text) if m.group().isalnum()]
+    """All words but stop words and punctuation."""
+    words = [m.group().lower() for m in _WORD.finditer(passage.text)]
+    return [word for word in words if word[0].isalnum() and word not in _STOP]

@@ -18,6 +18,9 @@ from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_att
 
 from glassdex.errors import ModelError
 
+_DEFAULTS = {"num_hidden_layers": 12, "num_attention_heads": 12, "layer_norm_eps": 1e-12}
+"""What a config.json that does not say it means."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Norm:
@@ -105,19 +108,20 @@ class Bert:
     def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """Read `model.safetensors` of a BERT checkpoint.
 
-        Raises ModelError when the file is truncated or a tensor is missing.
+        Raises ModelError when the file is missing or truncated, or a tensor is missing.
         """
         try:
             tensors = load_file(folder / "model.safetensors")
-            return cls._assemble(_Weights(tensors), config)
+            return cls._assemble(_Weights(tensors), {**_DEFAULTS, **config})
         except (SafetensorError, OSError) as error:
             raise ModelError(
-                f"cannot read the reader's weights {folder / 'model.safetensors'}: {error}"
+                f"cannot read the reader's weights {folder / 'model.safetensors'}: {error}; copy "
+                "or download the checkpoint again"
             ) from error
         except KeyError as error:
             raise ModelError(
                 f"{folder / 'model.safetensors'} has no tensor {error.args[0]!r}, which a BERT "
-                "checkpoint must have"
+                "checkpoint must have: copy or download it again"
             ) from None
 
     @classmethod
@@ -136,10 +140,14 @@ class Bert:
 
 
 class _Weights:
-    """Tensors of a checkpoint by name, with or without the `bert.` prefix, as float32."""
+    """Tensors of a checkpoint by name, as float32.
+
+    Checkpoints with a task's head have `bert.` before each name; old ones call the weight and
+    bias of a norm `gamma` and `beta`.
+    """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._tensors = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
+        self._tensors = {_plain_name(name): tensor for name, tensor in tensors.items()}
 
     def __getitem__(self, name: str) -> Tensor:
         return self._tensors[name].to(torch.float32)
@@ -153,6 +161,11 @@ class _Weights:
 
     def norm(self, name: str, eps: float) -> _Norm:
         return _Norm(self[f"{name}.weight"], self[f"{name}.bias"], eps)
+
+
+def _plain_name(name: str) -> str:
+    name = name.removeprefix("bert.").replace("LayerNorm.gamma", "LayerNorm.weight")
+    return name.replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 def _block(weights: _Weights, prefix: str, heads: int, eps: float) -> _Block:

@@ -1,7 +1,7 @@
 """From texts to an SAE folder: read, train, measure, describe; each step goes on after a kill."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from glassdex.sae.catalogue import FILE, write_catalogue
 from glassdex.sae.config import SAEConfig
 from glassdex.sae.describe import describe
 from glassdex.sae.files import write_json
+from glassdex.sae.folder import CONFIG, load_config
 from glassdex.sae.harvest import harvest
 from glassdex.sae.quality import QualityReport, quality
 from glassdex.sae.reader import Reader
@@ -20,15 +21,21 @@ from glassdex.sae.trainer import ProgressCallback, train
 from glassdex.sae.training_config import TrainConfig
 
 QUALITY = "quality.json"
-_MIXED_SHARDS = 16
+_MIXED_BYTES = 400 << 20
+"""Hidden states that training holds in memory and mixes, in half precision."""
+
+_HELD_OUT_SHARE = 10
 _BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class BuildPlan:
-    """What to build. tokens: hidden states to read, None for all. held_out: hidden states kept
-    from training to measure quality on. described: texts that statistics and labels are taken
-    from. date: ISO 8601, written into the labels."""
+    """What to build.
+
+    tokens: hidden states to read, None for all. held_out: hidden states kept from training to
+    measure quality on, but no more than a tenth of them; rounded up to whole shards. described:
+    texts that statistics and labels are taken from. date: ISO 8601, written into the labels.
+    """
 
     sae: SAEConfig
     training: TrainConfig
@@ -58,14 +65,32 @@ def build_sae(
 ) -> QualityReport:
     """Build an SAE folder at `out`; hidden states wait in `work` and may be deleted afterwards.
 
-    `texts` is called for each pass and must give the same texts in the same order.
-    Raises SAEError when `out` holds an SAE, or `work` the states of another reader.
+    `texts` is called for each pass and must give the same texts in the same order. Called again
+    after a kill, it does what is left to do.
+    Raises SAEError when `out` holds another SAE, or `work` the states of another reader.
     """
     shards = harvest(reader, texts(), work, tokens=plan.tokens, on_progress=listener.on_read)
-    fit, held_out = shards.split(plan.held_out)
-    source = ShardSource(fit, window_shards=_MIXED_SHARDS)
-    train(source, plan.sae, plan.training, out=out, progress=listener.on_step)
+    fit, held_out = shards.split(max(1, min(plan.held_out, shards.rows // _HELD_OUT_SHARE)))
+    if not _is_trained(out, plan, fit):
+        window = _MIXED_BYTES // (2 * fit.d_in) * len(fit.shards) // fit.rows
+        source = ShardSource(fit, window_shards=max(1, window))
+        train(source, plan.sae, plan.training, out=out, progress=listener.on_step)
     return finish_sae(texts(), plan, held_out, out=out, listener=listener)
+
+
+def _is_trained(out: Path, plan: BuildPlan, fit: ShardFolder) -> bool:
+    """Whether `out` holds the SAE that this very plan gives on these hidden states."""
+    if not (out / CONFIG).exists():
+        return False
+    config, _ = load_config(out)
+    recipe = config.recipe
+    return (
+        replace(config, scale=plan.sae.scale, reader=plan.sae.reader, recipe=plan.sae.recipe)
+        == plan.sae
+        and config.reader == fit.reader
+        and recipe.get("training") == asdict(plan.training)
+        and recipe.get("activations") == fit.rows
+    )
 
 
 def finish_sae(

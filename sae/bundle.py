@@ -31,18 +31,22 @@ def folder_of(sae: str) -> Path:
 def load_encoder(folder: Path) -> TextEncoder:
     """Load an SAE and the reader that its config names.
 
-    Raises SAEError or ModelError when either is missing, malformed, or not made for the other.
+    Raises SAEError or ModelError when either is missing, malformed, or not made for the other:
+    a reader whose weights have changed since is refused.
     """
     sae = load_sae(folder)
     described = sae.config.reader
-    if "layer" not in described:
+    layer = described.get("layer")
+    if not isinstance(layer, int):
         raise SAEError(
-            f"{folder / 'config.json'} does not say which layer of which reader it reads"
+            f"{folder / 'config.json'} says that the SAE reads layer {layer!r}; wanted a number: "
+            "write into its `reader` which layer of which reader it was trained on"
         )
     reader = Reader.load(
         described.get("reader", DEFAULT_READER),
-        layer=int(described["layer"]),
+        layer=layer,
         revision=described.get("reader_revision"),
+        sha256=described.get("reader_sha256"),
     )
     return TextEncoder(reader, sae)
 
@@ -51,4 +55,5 @@ def load_bundle(sae: str = BUNDLED) -> Bundle:
     """Load the SAE of that name with its reader and catalogue; errors as `load_encoder`."""
     folder = folder_of(sae)
     encoder = load_encoder(folder)
-    return Bundle(sae, encoder, read_catalogue(folder, encoder.sae.config.d_sae))
+    name = sae if sae == BUNDLED else str(folder.resolve())
+    return Bundle(name, encoder, read_catalogue(folder, encoder.sae.config.d_sae))

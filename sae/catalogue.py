@@ -10,12 +10,22 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from glassdex.errors import SAEError
+from glassdex.sae.files import replace
 
 FILE = "latents.parquet"
 
 _LABEL = pa.struct(
     [("text", pa.string()), ("source", pa.string()), ("score", pa.float32()), ("date", pa.string())]
 )
+_COLUMNS = {
+    "latent": "int32",
+    "density": "float",
+    "maximum": "float",
+    "p90": "float",
+    "labels": "list<",
+    "vector": "fixed_size_list<",
+}
+"""How each column's type must begin, in Arrow's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +84,14 @@ def write_catalogue(folder: Path, catalogue: Catalogue) -> None:
     )
     temporary = folder / f"{FILE}.tmp"
     pq.write_table(table, temporary, compression="zstd")
-    temporary.replace(folder / FILE)
+    replace(temporary, folder / FILE)
 
 
 def read_catalogue(folder: Path, d_sae: int) -> Catalogue:
     """Read `latents.parquet` of an SAE folder.
 
-    Raises SAEError when it is missing, is no Parquet file, or does not describe `d_sae` latents.
+    Raises SAEError when it is missing, is no Parquet file, has other columns, or does not
+    describe `d_sae` latents.
     """
     path = folder / FILE
     try:
@@ -91,12 +102,18 @@ def read_catalogue(folder: Path, d_sae: int) -> Catalogue:
         ) from None
     except (pa.ArrowInvalid, OSError) as error:
         raise SAEError(f"cannot read {path}: {error}") from error
-    if table.num_rows != d_sae:
-        raise SAEError(f"{path} describes {table.num_rows} latents, but the SAE has {d_sae}")
-    try:
-        return _from_table(table)
-    except KeyError as error:
-        raise SAEError(f"{path} has no column {error.args[0]!r}: run `glassdex label`") from None
+    for name, wanted in _COLUMNS.items():
+        seen = str(table.schema.field(name).type) if name in table.column_names else "missing"
+        if not seen.startswith(wanted):
+            raise SAEError(
+                f"{path}: column {name!r} is {seen}, wanted {wanted}: run `glassdex label`"
+            )
+    if table["latent"].to_pylist() != list(range(d_sae)):
+        raise SAEError(
+            f"{path} describes {table.num_rows} latents, wanted 0 to {d_sae - 1} in order: run "
+            "`glassdex label`"
+        )
+    return _from_table(table)
 
 
 def _from_table(table: pa.Table) -> Catalogue:

@@ -1,13 +1,13 @@
 """Describing an SAE: statistics, labels and meanings of its latents, measured on real text."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassdex.sae.autolabel import label_latents
 from glassdex.sae.catalogue import Catalogue
+from glassdex.sae.chunks import in_chunks
 from glassdex.sae.encoder import TextEncoder
 from glassdex.sae.passages import Passage, TopPassages
 from glassdex.sae.statistics import LatentStatistics
@@ -18,7 +18,7 @@ PASSAGES = 16
 MEANING_PASSAGES = 6
 """Strongest passages whose mean embedding stands for the latent's meaning."""
 
-_CHUNK = 256
+_LATENTS = 256
 
 
 def describe(
@@ -35,7 +35,7 @@ def describe(
     """
     statistics = LatentStatistics(encoder.sae.config.d_sae)
     passages = TopPassages(encoder.sae.config.d_sae, PASSAGES)
-    for chunk in _chunks(texts, _CHUNK):
+    for chunk in in_chunks(texts):
         statistics.add(passages.add(encoder, chunk))
         if on_progress is not None:
             on_progress(len(chunk))
@@ -53,17 +53,11 @@ def meanings(encoder: TextEncoder, passages: Sequence[Sequence[Passage]]) -> NDA
     """(d_sae, width) float32: mean embedding of each latent's passages, scaled to unit length;
     zero where there is none."""
     vectors = np.zeros((len(passages), encoder.reader.width), dtype=np.float32)
-    for start in range(0, len(passages), _CHUNK):
-        several = [group[:MEANING_PASSAGES] for group in passages[start : start + _CHUNK]]
+    for start in range(0, len(passages), _LATENTS):
+        several = [group[:MEANING_PASSAGES] for group in passages[start : start + _LATENTS]]
         texts = [p.text for group in several for p in group]
         owner = np.repeat(np.arange(len(several)), [len(group) for group in several])
         if texts:
             np.add.at(vectors, start + owner, encoder.encode(texts).dense)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
-
-
-def _chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    stream = iter(texts)
-    while chunk := list(islice(stream, size)):
-        yield chunk

@@ -68,9 +68,11 @@ class TextEncoder:
         return Encoded(pools.dense(), pools.latents(), counts)
 
     def encode_query(self, text: str) -> Encoded:
-        """Read one short text quickly; what exceeds one window is left out."""
-        tokens = self.reader.tokenize([text])
-        batch = self.reader.read_one(tokens[0])
+        """Read one short text quickly, without padding; a longer one than a window as `encode`."""
+        (tokens,) = self.reader.tokenize([text])
+        if len(tokens.ids) > self.reader.window:
+            return self.encode([text])
+        batch = self.reader.read_one(tokens)
         pools = _Pools(1, self.reader.width, self.sae.config.d_sae)
         pools.add(batch, self._max_pool(batch))
         return Encoded(pools.dense(), pools.latents(), np.array([len(batch.hidden)]))
@@ -78,19 +80,21 @@ class TextEncoder:
     def spans(self, texts: Sequence[str], latents: Sequence[int]) -> list[list[list[TokenSpan]]]:
         """Where in each text the given latents are active: [text][latent] to spans, by position.
 
-        Neighbouring active tokens are one span with their largest activation.
+        Neighbouring active tokens are one span with their largest activation. Memory: the
+        texts' tokens x the latents asked for.
         """
         tokens = self.reader.tokenize(texts)
         columns = np.array(latents, dtype=np.int64)
-        found: list[list[list[TokenSpan]]] = [[[] for _ in latents] for _ in texts]
+        values = [np.zeros((len(t.ids), len(latents)), dtype=np.float32) for t in tokens]
         for batch in self.reader.read(tokens):
-            values = self.sae.activations_of(batch.hidden, columns)
+            active = self.sae.activations_of(batch.hidden, columns)
             for position, window in enumerate(batch.windows):
-                offsets = tokens[window.text].offsets[window.span.own_start : window.span.own_stop]
-                rows = values[batch.window == position]
-                for column in range(len(latents)):
-                    found[window.text][column] += _runs(offsets, rows[:, column])
-        return [[sorted(s, key=lambda x: x.start) for s in per_text] for per_text in found]
+                own = slice(window.span.own_start, window.span.own_stop)
+                values[window.text][own] = active[batch.window == position]
+        return [
+            [_runs(t.offsets, column) for column in v.T]
+            for t, v in zip(tokens, values, strict=True)
+        ]
 
     def describe(self) -> dict[str, Any]:
         """All that fixes the meaning of these vectors, for the fingerprint."""
@@ -111,17 +115,16 @@ class _Pools:
     def __init__(self, n_texts: int, width: int, d_sae: int) -> None:
         self._shape = (n_texts, d_sae)
         self._sums = np.zeros((n_texts, width), dtype=np.float64)
-        self._texts: list[NDArray[np.int64]] = []
-        self._latents: list[NDArray[np.int64]] = []
-        self._values: list[NDArray[np.float32]] = []
+        self._keys: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+        self._values: list[NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)]
 
     def add(self, batch: ReadBatch, latents: sp.csr_array) -> None:
         texts = np.array([w.text for w in batch.windows])
         weights = np.array([max(1, w.span.own_stop - w.span.own_start) for w in batch.windows])
         np.add.at(self._sums, texts, batch.pooled * weights[:, None])
-        self._texts.append(np.repeat(texts, np.diff(latents.indptr)))
-        self._latents.append(latents.indices.astype(np.int64))
-        self._values.append(latents.data.astype(np.float32))
+        owner = np.repeat(texts, np.diff(latents.indptr))
+        self._keys.append(owner * self._shape[1] + latents.indices.astype(np.int64))
+        self._values.append(latents.data)
 
     def dense(self) -> NDArray[np.float32]:
         """Mean over windows, weighted by their own tokens, scaled to unit length."""
@@ -130,25 +133,18 @@ class _Pools:
 
     def latents(self) -> sp.csr_array:
         """Largest value of each latent over a text's windows."""
-        if not self._texts:
-            return sp.csr_array(self._shape, dtype=np.float32)
-        texts = np.concatenate(self._texts)
-        latents = np.concatenate(self._latents)
-        values = np.concatenate(self._values)
-        order = np.lexsort((latents, texts))
-        texts, latents, values = texts[order], latents[order], values[order]
-        first = np.flatnonzero(
-            np.r_[True, (texts[1:] != texts[:-1]) | (latents[1:] != latents[:-1])]
-            if len(texts)
-            else np.zeros(0, dtype=bool)
-        )
-        largest = np.maximum.reduceat(values, first) if len(first) else values
-        rows = np.searchsorted(texts[first], np.arange(self._shape[0] + 1))
-        return sp.csr_array((largest, latents[first], rows), shape=self._shape)
+        keys, values = np.concatenate(self._keys), np.concatenate(self._values)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        largest = np.maximum.reduceat(values[order], first)
+        texts, latents = np.divmod(keys[first], self._shape[1])
+        rows = np.searchsorted(texts, np.arange(self._shape[0] + 1))
+        return sp.csr_array((largest, latents, rows), shape=self._shape)
 
 
 def _runs(offsets: Sequence[tuple[int, int]], activations: NDArray[np.float32]) -> list[TokenSpan]:
-    """Runs of neighbouring active tokens of one window."""
+    """Runs of neighbouring active tokens of one text."""
     active = np.flatnonzero(activations > 0)
     if not len(active):
         return []

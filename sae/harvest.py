@@ -1,18 +1,18 @@
 """Hidden states of many texts, read once and kept on disk for training."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from glassdex.sae.chunks import in_chunks
 from glassdex.sae.reader import Reader
 from glassdex.sae.shards import ShardFolder, ShardWriter, open_shards
 
-ROWS_PER_SHARD = 32_768
-"""Small shards: training mixes several of them, so texts of one source are spread better."""
-
-_TEXTS = 256
+ROWS_PER_SHARD = 8_192
+"""Small shards: training mixes many of them, so texts of one source are spread better, and a
+small corpus still has some to hold out."""
 
 
 def harvest(
@@ -26,7 +26,7 @@ def harvest(
     """Write the hidden states of `texts` into shards, until there are `tokens` of them.
 
     A killed run goes on where its last whole shard ends, if `texts` are the same. Memory: one
-    shard. `on_progress` is told the number of hidden states so far.
+    shard and one chunk of texts. `on_progress` is told the number of hidden states so far.
 
     Raises SAEError when the folder holds states of another reader.
     """
@@ -35,7 +35,7 @@ def harvest(
     ) as writer:
         done = int((writer.progress or {}).get("texts", 0))
         rows = writer.rows
-        for chunk in _chunks(islice(texts, done, None), _TEXTS):
+        for chunk in in_chunks(islice(texts, done, None)):
             if tokens is not None and rows >= tokens:
                 break
             states = [batch.hidden for batch in reader.read(reader.tokenize(chunk))]
@@ -46,9 +46,3 @@ def harvest(
             if on_progress is not None:
                 on_progress(rows)
     return open_shards(folder)
-
-
-def _chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
-    stream = iter(texts)
-    while chunk := list(islice(stream, size)):
-        yield chunk

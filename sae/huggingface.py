@@ -4,22 +4,47 @@ from collections.abc import Collection
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModel
 
 from glassdex.errors import ModelError
 
+_UNUSED = ("pooler.",)
+"""Parts that no hidden state depends on: many checkpoints come without them."""
+
 
 class HuggingFaceEncoder:
-    """An `AutoModel` read in float32; no code from the model's repository is ever run."""
+    """An `AutoModel` read in float32; no code from the model's repository is ever run.
+
+    Of a model with an encoder and a decoder, the encoder is read.
+    """
 
     def __init__(self, folder: Path) -> None:
+        """Load the model in `folder`.
+
+        Raises ModelError when its weights are missing, damaged or not all there, or when its
+        kind is unknown to the installed `transformers`.
+        """
         try:
-            model = AutoModel.from_pretrained(
-                folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+            model, info = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelError(f"cannot load the reader in {folder}: {error}") from error
+        # transformers fills what is missing with random numbers.
+        missing = sorted(n for n in info["missing_keys"] if not n.startswith(_UNUSED))
+        if missing:
+            raise ModelError(
+                f"the weights in {folder} lack {len(missing)} tensors, e.g. {missing[0]!r}: the "
+                "checkpoint is incomplete or its config.json belongs to another model"
+            )
+        if model.config.is_encoder_decoder:
+            model = model.get_encoder()
         self._model = model.eval()
 
     @property

@@ -14,6 +14,9 @@ from glassdex.sae.reader import ReadBatch
 CONTEXT = 8
 """Tokens shown on each side of the strongest one."""
 
+CONTEXT_CHARS = 200
+"""Characters shown on each side of where it begins, at most: one token can be a whole file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -63,6 +66,8 @@ class TopPassages:
         """
         tokens = encoder.reader.tokenize(texts)
         batches = [_peaks(encoder.sae.encode(b.hidden), b) for b in encoder.reader.read(tokens)]
+        if not batches:
+            return sp.csr_array(np.zeros((0, self._d_sae), dtype=np.float32))
         peaks = _concatenate(batches).strongest()
         self._merge(peaks, texts, tokens)
         pooled = (peaks.value, (peaks.text, peaks.latent))
@@ -116,7 +121,8 @@ def _concatenate(parts: Sequence[_Peaks]) -> _Peaks:
 def _cut(texts: Sequence[str], tokens: Sequence[Encoding], peaks: _Peaks, row: int) -> Passage:
     text, offsets = texts[peaks.text[row]], tokens[peaks.text[row]].offsets
     token = int(peaks.token[row])
-    start = offsets[max(0, token - CONTEXT)][0]
-    stop = offsets[min(len(offsets) - 1, token + CONTEXT)][1]
     low, high = offsets[token]
-    return Passage(text[start:stop], (low - start, high - start), float(peaks.value[row]))
+    start = max(offsets[max(0, token - CONTEXT)][0], low - CONTEXT_CHARS)
+    stop = min(offsets[min(len(offsets) - 1, token + CONTEXT)][1], low + CONTEXT_CHARS)
+    peak = (low - start, min(high, stop) - start)
+    return Passage(text[start:stop], peak, float(peaks.value[row]))

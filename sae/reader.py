@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from glassdex.errors import ModelError
+from glassdex.errors import ModelError, UsageError
 from glassdex.sae.checkpoint import DEFAULT_READER, Checkpoint, find_checkpoint
 from glassdex.sae.windows import Span, split
 
@@ -20,7 +20,7 @@ TOKENS_PER_BATCH = 1024
 do not depend on its neighbours: the shape of a matrix product may change its last bits."""
 
 OVERLAP = 32
-"""Tokens that neighbouring windows of a long text share, at least."""
+"""Tokens that neighbouring windows of a long text share, at least; half a window if it is short."""
 
 
 class Encoder(Protocol):
@@ -87,13 +87,26 @@ class Reader:
         self._encoder = encoder
         self._tokenizer = tokenizer
         self._prefix, self._suffix = _special_tokens(tokenizer)
+        if self.window < 1:
+            raise ModelError(
+                f"{checkpoint.name} sees {checkpoint.window} tokens, which leaves none for text"
+            )
 
     @classmethod
     def load(
-        cls, name: str = DEFAULT_READER, *, layer: int, revision: str | None = None
+        cls,
+        name: str = DEFAULT_READER,
+        *,
+        layer: int,
+        revision: str | None = None,
+        sha256: str | None = None,
     ) -> "Reader":
-        """Load a reader by name; raises ModelError when it is missing, changed or unknown."""
-        checkpoint = find_checkpoint(name, revision)
+        """Load a reader by name.
+
+        Raises ModelError when it is missing or of an unknown kind, when its weights do not have
+        the SHA-256 asked for, or when it has no such layer.
+        """
+        checkpoint = find_checkpoint(name, revision, sha256=sha256)
         return cls(checkpoint, layer, _load_encoder(checkpoint), _load_tokenizer(checkpoint))
 
     @property
@@ -106,23 +119,38 @@ class Reader:
         """Content tokens that one forward pass can see."""
         return self.checkpoint.window - len(self._prefix) - len(self._suffix)
 
+    @property
+    def overlap(self) -> int:
+        """Content tokens that neighbouring windows of a long text share, at least."""
+        return min(OVERLAP, self.window // 2)
+
     def describe(self) -> dict[str, Any]:
         """All that fixes the meaning of this reader's vectors, for the fingerprint."""
         return {
             "reader": self.checkpoint.name,
             "reader_revision": self.checkpoint.revision,
             "reader_sha256": self.checkpoint.sha256,
+            "tokenizer_sha256": self.checkpoint.tokenizer_sha256,
             "layer": self.layer,
             "pooling": self.checkpoint.pooling,
             "window": self.checkpoint.window,
-            "overlap": OVERLAP,
+            "overlap": self.overlap,
         }
 
     def tokenize(self, texts: Sequence[str]) -> list[Encoding]:
-        """Content tokens of each text, uncut, with their character offsets."""
-        encodings: list[Encoding] = self._tokenizer.encode_batch(
-            list(texts), add_special_tokens=False
-        )
+        """Content tokens of each text, uncut, with their character offsets.
+
+        Raises UsageError on half a surrogate pair, which is not Unicode.
+        """
+        try:
+            encodings: list[Encoding] = self._tokenizer.encode_batch(
+                list(texts), add_special_tokens=False
+            )
+        except TypeError as error:
+            raise UsageError(
+                "a text holds half a surrogate pair, which is not Unicode: decode it again from "
+                "its bytes"
+            ) from error
         return encodings
 
     def read(self, tokens: Sequence[Encoding]) -> Iterator[ReadBatch]:
@@ -138,12 +166,16 @@ class Reader:
                 yield self._forward(windows[start : start + rows], rows, length)
 
     def read_one(self, tokens: Encoding) -> ReadBatch:
-        """Read one text of at most one window without padding: the quick way for a query.
+        """Read one text of at most `window` tokens without padding: the quick way for a query.
 
-        A longer text is cut to its first window.
+        Raises UsageError on a longer text.
         """
-        first = next(self._windows(0, tokens))
-        return self._forward([first], 1, len(first.ids))
+        if len(tokens.ids) > self.window:
+            raise UsageError(
+                f"the text has {len(tokens.ids)} tokens, one pass takes {self.window}: use `read`"
+            )
+        (whole,) = self._windows(0, tokens)
+        return self._forward([whole], 1, max(1, len(whole.ids)))
 
     def _buckets(self, tokens: Sequence[Encoding]) -> dict[int, list[Window]]:
         buckets: dict[int, list[Window]] = defaultdict(list)
@@ -154,12 +186,12 @@ class Reader:
 
     def _windows(self, text: int, tokens: Encoding) -> Iterator[Window]:
         ids = tokens.ids
-        for span in split(len(ids), self.window, OVERLAP):
+        for span in split(len(ids), self.window, self.overlap):
             yield Window(text, span, [*self._prefix, *ids[span.start : span.stop], *self._suffix])
 
     def _padded(self, length: int) -> int:
         step = 16 if length <= 64 else 32
-        return min(-(-length // step) * step, max(self.checkpoint.window, length))
+        return min(max(1, -(-length // step)) * step, self.checkpoint.window)
 
     def _forward(self, windows: Sequence[Window], rows: int, length: int) -> ReadBatch:
         ids = torch.zeros((rows, length), dtype=torch.int64)
@@ -167,7 +199,7 @@ class Reader:
         for row, window in enumerate(windows):
             ids[row, : len(window.ids)] = torch.tensor(window.ids)
             mask[row, : len(window.ids)] = True
-        mask[len(windows) :, 0] = True  # a row without any token would attend to nothing
+        mask[:, 0] = True  # a row without any token would attend to nothing
         last = self._encoder.n_layers
         states = self._encoder.hidden_states(ids, mask, {self.layer, last})
         n = len(windows)
@@ -205,12 +237,7 @@ def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 
 
 def _load_encoder(checkpoint: Checkpoint) -> Encoder:
-    plain = (
-        checkpoint.config.get("model_type") == "bert"
-        and checkpoint.config.get("hidden_act") == "gelu"
-        and (checkpoint.folder / "model.safetensors").exists()
-    )
-    if plain:
+    if _is_plain_bert(checkpoint):
         from glassdex.sae.bert import Bert
 
         return Bert.load(checkpoint.folder, checkpoint.config)
@@ -219,10 +246,30 @@ def _load_encoder(checkpoint: Checkpoint) -> Encoder:
     return HuggingFaceEncoder(checkpoint.folder)
 
 
+def _is_plain_bert(checkpoint: Checkpoint) -> bool:
+    """Whether `glassdex.sae.bert` computes just what this checkpoint means."""
+    config = checkpoint.config
+    return (
+        config.get("model_type") == "bert"
+        and config.get("hidden_act", "gelu") == "gelu"
+        and config.get("position_embedding_type", "absolute") == "absolute"
+        and not config.get("is_decoder")
+        and (checkpoint.folder / "model.safetensors").exists()
+    )
+
+
 def _load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
     path = checkpoint.folder / "tokenizer.json"
     if path.exists():
-        return Tokenizer.from_file(str(path))
+        try:
+            return Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing narrower
+            raise ModelError(f"cannot read the tokenizer {path}: {error}") from error
+    return _convert_tokenizer(checkpoint)
+
+
+def _convert_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """A tokenizer from the files of an older checkpoint."""
     from transformers import AutoTokenizer
 
     try:

@@ -13,14 +13,14 @@ class LatentStatistics:
     """Counts, maxima and percentiles of each latent over the documents in which it is active.
 
     Percentiles come from a histogram with 8 bins a doubling, between 2^-14 and 2^14: they are
-    within 4.5 % of the exact ones. Memory: d_sae x 224 counts.
+    within 4.5 % of the exact ones. Memory: d_sae x 224 counts, 0.9 KB a latent.
     """
 
     def __init__(self, d_sae: int) -> None:
         self.documents = 0
         self._count = np.zeros(d_sae, dtype=np.int64)
         self._maximum = np.zeros(d_sae, dtype=np.float32)
-        self._histogram = np.zeros((d_sae, len(_EDGES) - 1), dtype=np.int64)
+        self._histogram = np.zeros((d_sae, len(_EDGES) - 1), dtype=np.int32)
 
     def add(self, latents: sp.csr_array) -> None:
         """Add documents: (n, d_sae) CSR of positive activations."""
@@ -51,8 +51,9 @@ class LatentStatistics:
 
         The geometric middle of the bin, never above the maximum; 0 for a silent latent.
         """
-        cumulative = np.cumsum(self._histogram, axis=1)
-        wanted = np.ceil(share * self._count)[:, None]
+        cumulative = np.cumsum(self._histogram, axis=1, dtype=np.int32)
+        # A shade less, so that 55 % of 100 is 55 documents and not 56 by a rounding error.
+        wanted = np.ceil(share * self._count * (1 - 1e-12))[:, None]
         position = (cumulative < np.maximum(wanted, 1)).sum(axis=1)
         position = np.minimum(position, len(_EDGES) - 2)
         middle = np.sqrt(_EDGES[position] * _EDGES[position + 1])

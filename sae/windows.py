@@ -23,6 +23,7 @@ def split(n_tokens: int, size: int, overlap: int) -> list[Span]:
 
     The last window is moved left until it is full, so that no window is a short tail without
     context. Overlaps are divided in the middle. A text without tokens is one empty window.
+    `overlap` must be smaller than `size`.
     """
     if n_tokens <= size:
         return [Span(0, n_tokens, 0, n_tokens)]

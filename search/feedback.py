@@ -1,7 +1,7 @@
 """What the first documents of a ranking have in common and the corpus has not.
 
-Pseudo-relevance feedback: gentle, because it helps where the first ranking is right and harms
-where it is not.
+Pseudo-relevance feedback. It helps where the first ranking is right and harms where it is not,
+so what comes of it is to be weighed gently.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from glassdex.search.background import Background, Vectors
 
-DOCUMENTS = 20
 KEPT = 100
 """Latents that feedback may weigh: enough to rank well, few enough to look at."""
 
@@ -28,11 +27,14 @@ class Common:
 
 
 def in_common(documents: Vectors, background: Background) -> Common:
-    """Means of the documents against the corpus, latents in units of their spread."""
+    """Means of the documents against the corpus, latents in units of their spread; all zero
+    when there is no document."""
+    if not len(documents):
+        return Common(np.zeros_like(background.dense_mean), np.zeros_like(background.mean))
     dense = documents.dense.astype(np.float64).mean(axis=0) - background.dense_mean
     scaled = documents.latents.astype(np.float64)
     scaled.data /= background.scale[scaled.indices]
-    mean = np.asarray(scaled.sum(axis=0)).reshape(-1) / max(1, len(documents))
+    mean = np.asarray(scaled.sum(axis=0)).reshape(-1) / len(documents)
     spread = np.maximum(background.spread, _FLOOR)
     excess = np.maximum(mean - background.mean, 0) / spread**2
     if len(excess) > KEPT:

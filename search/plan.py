@@ -31,7 +31,8 @@ class Plan:
     def scores(self, source: Source, documents: Vectors) -> NDArray[np.float64]:
         """(n,) the source's own score of each document, in double precision."""
         if source == "dense":
-            return documents.dense.astype(np.float64) @ self.dense
+            # Not a BLAS product: its last bits depend on how many documents are scored at once.
+            return np.einsum("nd,d->n", documents.dense.astype(np.float64), self.dense)
         if source == "property":
             return np.asarray(documents.latents.astype(np.float64) @ self.latents)
         return documents.word_scores(self.words)

@@ -1,7 +1,11 @@
 """From a request to a plan: the text's own meaning, what is not wanted, feedback, and the user's
-last word on single latents."""
+last word on single latents.
 
-from collections.abc import Mapping
+Every part is measured in standard deviations of its scores over the corpus sample before it is
+weighed, so that the constants below mean the same on every corpus.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,41 +13,54 @@ from numpy.typing import NDArray
 from glassdex.errors import UsageError
 from glassdex.indexer.index import WORDS, Index
 from glassdex.search.background import Background
-from glassdex.search.feedback import DOCUMENTS, in_common
+from glassdex.search.feedback import in_common
 from glassdex.search.plan import Plan, Source
 from glassdex.search.query import QueryVectors, read_query
 from glassdex.search.ranking import rank
-from glassdex.search.request import Mode, SearchRequest
+from glassdex.search.request import SearchRequest
 
 NEGATIVE = 0.5
 """How much a text that is not wanted counts against the query."""
 
-FEEDBACK = 0.3
+FEEDBACK = 0.5
 """How much what the first documents have in common counts beside the query."""
 
-SHARES: Mapping[Mode, Mapping[Source, float]] = {
-    "hybrid": {"dense": 1.0, "property": 0.5, "bm25": 0.1},
-    "property": {"property": 1.0},
-    "dense": {"dense": 1.0},
-    "bm25": {"bm25": 1.0},
-}
-"""What a standard deviation of each source's score counts, by mode."""
+FEEDBACK_DOCUMENTS = 20
+"""How many documents are the first ones, in a corpus of 400 and more; a twentieth of less."""
+
+HYBRID: dict[Source, float] = {"dense": 1.0, "property": 0.5, "bm25": 0.1}
+"""What a standard deviation of each source counts in hybrid search."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Directions:
+    """Linear functions of a document, in standard deviations: (width,) float64 on its embedding
+    and (d_sae,) float64 on its latents' activation / scale; zero where there is none."""
+
+    dense: NDArray[np.float64]
+    latents: NDArray[np.float64]
+
+    def plus(self, other: "_Directions", factor: float) -> "_Directions":
+        return _Directions(self.dense + factor * other.dense, self.latents + factor * other.latents)
 
 
 def make_plan(
     index: Index, background: Background, request: SearchRequest
 ) -> tuple[Plan, QueryVectors]:
-    """The plan, and the query as it was finally meant.
+    """The plan, and the text as it was read.
 
     Raises UsageError on a latent that the SAE does not have.
     """
     _check_latents(request, len(index.bundle.catalogue))
     query = _wanted(index, background, request)
-    plan = _plan(index, background, request, query)
-    if "property" in SHARES[request.mode] and request.text.strip():
-        query = _with_feedback(index, background, request, query, plan)
-        plan = _plan(index, background, request, query)
-    return plan, query
+    if request.mode in ("dense", "bm25"):
+        share: dict[Source, float] = {"dense" if request.mode == "dense" else "bm25": 1.0}
+        return Plan(share, dense=_unit(query.dense), words=_words(index, request.text)), query
+    directions = _standardised(background, query.dense, query.latents)
+    if request.text.strip():
+        first = _first_documents(index, background, request, directions)
+        directions = directions.plus(first, FEEDBACK)
+    return _plan(index, background, request, directions), query
 
 
 def _check_latents(request: SearchRequest, d_sae: int) -> None:
@@ -54,8 +71,9 @@ def _check_latents(request: SearchRequest, d_sae: int) -> None:
 
 def _wanted(index: Index, background: Background, request: SearchRequest) -> QueryVectors:
     """The text less the negative texts; all zero for a query by latents alone."""
-    width, d_sae = index.bundle.encoder.reader.width, len(index.bundle.catalogue)
-    query = QueryVectors(np.zeros(width), np.zeros(d_sae), {})
+    query = QueryVectors(
+        np.zeros(index.bundle.encoder.reader.width), np.zeros(len(index.bundle.catalogue)), {}
+    )
     if request.text.strip():
         query = read_query(index, background, request.text)
     for text in request.negatives:
@@ -68,49 +86,77 @@ def _wanted(index: Index, background: Background, request: SearchRequest) -> Que
     return query
 
 
-def _with_feedback(
-    index: Index, background: Background, request: SearchRequest, query: QueryVectors, plan: Plan
-) -> QueryVectors:
-    first = rank(index, plan, k=DOCUMENTS, where=request.where).vectors
-    if not len(first):
-        return query
-    common = in_common(first, background)
-    return QueryVectors(
-        query.dense + FEEDBACK * common.dense,
-        (1 - FEEDBACK) * query.latents + FEEDBACK * common.latents,
-        query.similarity,
+def _first_documents(
+    index: Index, background: Background, request: SearchRequest, directions: _Directions
+) -> _Directions:
+    """What the first documents of a hybrid ranking have in common."""
+    plan = _hybrid(index, background, request, directions)
+    k = min(FEEDBACK_DOCUMENTS, 1 + len(background.sample) // 20)
+    common = in_common(rank(index, plan, k=k, where=request.where).vectors, background)
+    return _standardised(background, common.dense, common.latents)
+
+
+def _standardised(
+    background: Background, dense: NDArray[np.float64], latents: NDArray[np.float64]
+) -> _Directions:
+    sample = background.sample
+    plan = Plan({}, dense=dense, latents=latents / background.scale)
+    return _Directions(
+        dense / _spread(plan.scores("dense", sample)),
+        latents / _spread(plan.scores("property", sample)),
     )
+
+
+def _spread(scores: NDArray[np.float64]) -> float:
+    """Standard deviation, or 1 where nothing varies."""
+    return float(scores.std()) if len(scores) and scores.std() > 0 else 1.0
 
 
 def _plan(
-    index: Index, background: Background, request: SearchRequest, query: QueryVectors
+    index: Index, background: Background, request: SearchRequest, directions: _Directions
 ) -> Plan:
-    """Scale the query: the strongest latent weighs 1, and the user's weights replace theirs."""
-    largest = np.abs(query.latents).max(initial=0)
-    weights = query.latents / largest if largest > 0 else query.latents.copy()
+    if request.mode == "hybrid" and request.text.strip():
+        return _hybrid(index, background, request, directions)
+    weights, _ = _weights(directions, request)
+    return Plan({"property": 1.0}, latents=weights / background.scale)
+
+
+def _hybrid(
+    index: Index, background: Background, request: SearchRequest, directions: _Directions
+) -> Plan:
+    weights, largest = _weights(directions, request)
+    shares: dict[Source, float] = {
+        "dense": HYBRID["dense"] * float(np.linalg.norm(directions.dense)),
+        "property": HYBRID["property"] * largest,
+    }
+    words = _words(index, request.text)
+    if words:
+        shares["bm25"] = HYBRID["bm25"] / _word_spread(background, words)
+    return Plan(shares, _unit(directions.dense), weights / background.scale, words)
+
+
+def _weights(directions: _Directions, request: SearchRequest) -> tuple[NDArray[np.float64], float]:
+    """The strongest latent weighs 1, and the user's weights replace theirs; also that scale."""
+    largest = float(np.abs(directions.latents).max(initial=0)) or 1.0
+    weights = directions.latents / largest
     for latent, weight in request.weights.items():
         weights[latent] = weight
-    plan = Plan(
-        shares=SHARES[request.mode],
-        dense=_unit(query.dense),
-        latents=weights / background.scale,
-        words=_words(index, request.text),
-    )
-    return _balanced(plan, background)
+    return weights, largest
 
 
-def _balanced(plan: Plan, background: Background) -> Plan:
-    """Divide each share by the spread of that source's scores over the sample."""
-    if len(plan.shares) == 1:
-        return plan
-    spread = {s: float(plan.scores(s, background.sample).std()) for s in plan.shares}
-    shares = {s: share / spread[s] for s, share in plan.shares.items() if spread[s] > 0}
-    return Plan(shares or plan.shares, plan.dense, plan.latents, plan.words)
+def _word_spread(background: Background, words: dict[int, float]) -> float:
+    """At least that of words which a single document of the sample has: the sample of a large
+    corpus often has none, and rare words must not become infinitely strong."""
+    n = max(1, len(background.sample))
+    scores = background.sample.word_scores(words)
+    return max(float(scores.std()) if len(scores) else 0.0, sum(words.values()) / n**0.5)
 
 
 def _words(index: Index, text: str) -> dict[int, float]:
+    """The query's words that occur in the corpus, with their inverse document frequencies."""
     indices = index.words.query(text).indices.tolist()
-    return dict(zip(indices, index.documents.idf(WORDS, indices).tolist(), strict=True))
+    idf = index.documents.idf(WORDS, indices).tolist()
+    return {word: weight for word, weight in zip(indices, idf, strict=True) if weight > 0}
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

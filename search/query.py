@@ -6,14 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassdex.indexer.index import Index
-from glassdex.indexer.latents import LATENTS_SCHEMA_NAME
+from glassdex.indexer.latents import MEANING
 from glassdex.search.background import Background
 
-SIMILAR = 50
-"""Latents taken by the meaning of their label; 5 to 200 differ little, one is far too few."""
+OWN = 0.6
+"""Share of the latents that are active in the text itself; the rest goes to those near it in
+meaning."""
 
-TEMPERATURE = 0.05
+SIMILAR = 50
+"""Latents taken by their meaning; 20 to 100 differ little, one alone is far too few."""
+
+TEMPERATURE = 0.1
 """Cosine distance over which the weight of a similar latent falls by e."""
+
+_MARGIN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +48,20 @@ def read_query(index: Index, background: Background, text: str) -> QueryVectors:
         ids, cosines = np.array(list(similarity)), np.array(list(similarity.values()))
         near[ids] = np.exp((cosines - cosines.max()) / TEMPERATURE)
         near *= background.idf
-    return QueryVectors(dense, _share(own) / 2 + _share(near) / 2, similarity)
+    return QueryVectors(dense, OWN * _share(own) + (1 - OWN) * _share(near), similarity)
 
 
 def similar_latents(index: Index, vector: NDArray[np.float32], n: int) -> dict[int, float]:
-    """The n latents whose meaning is nearest to a unit vector, with their cosines."""
-    hits = index.latents.search_dense(LATENTS_SCHEMA_NAME, vector, limit=n)
+    """The n latents whose meaning is nearest to a unit vector, with their cosines, nearest first.
+
+    The store proposes; the cosines are computed here, so that every engine gives the same ones.
+    """
+    hits = index.latents.search_dense(MEANING, vector, limit=n + _MARGIN)
     records = index.latents.get([hit.id for hit in hits])
-    return {
-        int(record.payload["latent"]): hit.score for record, hit in zip(records, hits, strict=True)
-    }
+    ids = [int(record.payload["latent"]) for record in records]
+    meanings = index.bundle.catalogue.vectors[ids].astype(np.float64)
+    cosines = np.einsum("nd,d->n", meanings, vector.astype(np.float64)).tolist()
+    return dict(sorted(zip(ids, cosines, strict=True), key=lambda p: (-p[1], p[0]))[:n])
 
 
 def _share(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """What a search asks for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -43,6 +44,9 @@ class SearchRequest:
                 f"{len(self.negatives)} negative texts and {len(self.weights)} latents were "
                 f"given: at most {MAX_NEGATIVES} and {MAX_LATENTS}"
             )
+        for latent, weight in self.weights.items():
+            if not math.isfinite(weight):
+                raise UsageError(f"the weight of latent {latent} is {weight}: not a finite number")
         self._check_something_to_search()
 
     def _check_something_to_search(self) -> None:

@@ -19,13 +19,13 @@ WAITS = (0.25, 0.5, 1.0)
 _LONGEST_WAIT = 30.0
 
 
-def call(place: str, request: Callable[[], T], waits: tuple[float, ...] = WAITS) -> T:
+def call(place: str, request: Callable[[], T]) -> T:
     """The answer to `request`, repeated while the server is unreachable, overloaded or starting.
 
     Every request of a store may be repeated: writes are whole points under fixed ids. Raises
     StoreError with one line about `place`.
     """
-    for wait in waits:
+    for wait in WAITS:
         try:
             return request()
         except (ResponseHandlingException, ResourceExhaustedResponse, UnexpectedResponse) as error:

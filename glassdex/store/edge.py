@@ -21,7 +21,7 @@ from glassdex.store.edge_dialect import (
     stored_value,
 )
 from glassdex.store.edge_folder import IndexFolder, Manifest
-from glassdex.store.edge_shard import Shard, require_space
+from glassdex.store.edge_shard import Shard, closing_on_error, require_space
 from glassdex.store.facets import count_values, most_frequent
 from glassdex.store.filters import RESERVED, Filter, Ids
 from glassdex.store.idf import recovered
@@ -67,9 +67,9 @@ class EdgeStore:
         if place.exists():
             raise StoreError(f"there is an index at {folder} already: open it, or delete it first")
         shard = Shard.create(place, schema)
-        manifest = Manifest(schema)
-        place.write(manifest)
-        return cls(place, shard, manifest)
+        with closing_on_error(shard):
+            place.write(Manifest(schema))
+            return cls(place, shard, place.read())
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -80,7 +80,8 @@ class EdgeStore:
         place = IndexFolder(folder)
         place.read()  # a missing index is reported before the engine looks for it
         shard = Shard.load(place)
-        return cls(place, shard, place.read())
+        with closing_on_error(shard):
+            return cls(place, shard, place.read())
 
     @property
     def schema(self) -> StoreSchema:
@@ -263,10 +264,12 @@ class EdgeStore:
     def close(self) -> None:
         """Flush and release the folder; closing twice is harmless."""
         with self._writing:
-            if not self._closed:
+            if self._closed:
+                return
+            self._closed = True
+            with closing_on_error(self._shard):
                 self.flush()
-                self._closed = True
-                self._shard.close()
+            self._shard.close()
 
     def _compact(self) -> None:
         self._shard.compact()

@@ -20,6 +20,9 @@ search faster, but peak higher.
 POINT_WEIGHT = 250
 """What a point weighs besides its sparse entries, which weigh 1 each."""
 
+_SPARSE_SCAN_POINTS = 100
+"""Filters that leave fewer points of a segment are searched point by point, which is slow."""
+
 _SMALL_SEGMENT_KB = 8_000
 _LARGE_SEGMENT_KB = 200_000
 """Largest segment that `optimize` merges others into; merging peaks at about five times that."""
@@ -50,7 +53,9 @@ def _config(schema: StoreSchema, graph_edges: int, segment_kb: int) -> edge.Edge
         },
         sparse_vectors={
             name: edge.EdgeSparseVectorParams(
-                modifier=edge.Modifier.Idf if weighted else None, memory=cold
+                full_scan_threshold=_SPARSE_SCAN_POINTS,
+                modifier=edge.Modifier.Idf if weighted else None,
+                memory=cold,
             )
             for name, weighted in schema.sparse.items()
         },

@@ -15,11 +15,17 @@ def engine_errors(folder: Path) -> Iterator[None]:
         yield
     except GlassdexError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__module__ != _PANICS:
+            raise
         raise _translated(error, folder) from error
 
 
-def _translated(error: Exception, folder: Path) -> StoreError:
+_PANICS = "pyo3_runtime"
+"""Module of the exception, no kind of Exception, that a panic of the engine turns into."""
+
+
+def _translated(error: BaseException, folder: Path) -> StoreError:
     text = " ".join(str(error).split())
     if "WouldBlock" in text:
         return StoreBusyError(
@@ -33,7 +39,7 @@ def _translated(error: Exception, folder: Path) -> StoreError:
     return StoreError(f"the index in {folder} failed: {text or type(error).__name__}")
 
 
-def is_disk_full(error: Exception) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Whether `error` says that no space is left."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return True

@@ -10,6 +10,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from glassdex.errors import IndexMissingError, StoreError
+from glassdex.store.edge_errors import engine_errors
 from glassdex.store.types import StoreSchema
 
 FORMAT = 1
@@ -101,22 +102,24 @@ class IndexFolder:
     def write(self, manifest: Manifest) -> None:
         """Replace the manifest atomically and durably."""
         temporary = self.path / f".store-{uuid4().hex}.json"
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(manifest.to_json(), file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.manifest)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(self.path)
+        with engine_errors(self.path):
+            try:
+                with temporary.open("w", encoding="utf-8") as file:
+                    json.dump(manifest.to_json(), file, indent=1)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(self.manifest)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(self.path)
 
     def remove(self) -> None:
         """Delete the index; other files in the folder stay."""
-        self.manifest.unlink()
-        shutil.rmtree(self.shard)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
+        with engine_errors(self.path):
+            self.manifest.unlink()
+            shutil.rmtree(self.shard)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
 
     def size(self) -> int:
         """Bytes the folder takes up on disk; sparse files count what they hold."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import qdrant_edge as edge
 
+from glassdex.errors import GlassdexError
 from glassdex.store.edge_config import index_operations, loading_config, searching_config
 from glassdex.store.edge_errors import engine_errors, full
 from glassdex.store.edge_folder import IndexFolder
@@ -69,10 +70,19 @@ class Shard:
             self._engine = edge.EdgeShard.load(str(self._folder.shard), searching_config(schema))
 
     def close(self) -> None:
-        """Flush and release the folder."""
+        """Release the folder."""
         with self._lock.exclusive(), engine_errors(self._folder.path):
-            self._engine.flush()
             self._engine.close()
+
+
+@contextmanager
+def closing_on_error(shard: Shard) -> Iterator[None]:
+    """Release the folder if what follows fails."""
+    try:
+        yield
+    except GlassdexError:
+        shard.close()
+        raise
 
 
 def require_space(folder: IndexFolder, needed: int) -> None:

@@ -24,9 +24,10 @@ PAGE = 1000
 class Store(Protocol):
     """One collection of points with named dense and sparse vectors.
 
-    Results are ordered by descending score, ties by ascending id. Every method raises a
-    StoreError of its own kind (never an engine's exception), and UsageError on malformed
-    vectors.
+    Results are ordered by descending score, ties by ascending id; which of several equal
+    scores at the limit are kept is the engine's choice, so ask for more where it matters.
+    Every method raises a StoreError of its own kind (never an engine's exception), and
+    UsageError on malformed vectors and filters. Methods may be called from several threads.
     """
 
     @property
@@ -45,8 +46,12 @@ class Store(Protocol):
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points whole, replacing any with the same ids.
 
-        Validates before writing: ids are UUIDs, dense vectors have the schema's dimension and
-        are finite, sparse values are positive. An empty sparse vector is left out.
+        All points are checked before any is written: ids are canonical UUIDs, dense vectors
+        are float32 of the schema's dimension and finite, sparse values positive, payloads
+        JSON (64-bit integers, Unicode text; `dataset`, `doc_id` and `field` are text and
+        `metadata` is an object where present). An empty sparse vector is left out. Vectors
+        come back bit for bit; a payload's floats of 17 digits may be off in the last place.
+        Of several points with one id the last one stays.
         """
         ...
 
@@ -110,7 +115,10 @@ class Store(Protocol):
         ...
 
     def facet(self, key: str, *, where: Filter | None = None, limit: int = 100) -> dict[Any, int]:
-        """Exact counts of the `limit` most frequent values of `key`, ties by value."""
+        """Exact counts of the `limit` most frequent values of `key`, ties by value.
+
+        A point counts once for each distinct element of a list; 1, 1.0 and True are one value.
+        """
         ...
 
     def flush(self) -> None:
@@ -118,7 +126,10 @@ class Store(Protocol):
         ...
 
     def optimize(self) -> None:
-        """Build the engine's search structures; searching works before and meanwhile."""
+        """Build the engine's search structures, which searching can do without.
+
+        Worth its minutes from about a million points on, or for `search_dense(exact=False)`.
+        """
         ...
 
     def info(self) -> StoreInfo:

@@ -32,10 +32,14 @@ class SparseVector:
         Raises UsageError on unequal lengths, duplicate or negative indices, or values that
         are not finite: the engines would store such a vector without a word.
         """
-        raw = np.asarray(indices, dtype=np.int64).reshape(-1)
-        vals = np.asarray(values, dtype=np.float32).reshape(-1)
-        if len(raw) != len(vals):
-            raise UsageError(f"a sparse vector has {len(raw)} indices but {len(vals)} values")
+        given = np.asarray(indices).reshape(-1)
+        with np.errstate(over="ignore"):  # becomes infinite, which is refused below
+            vals = np.asarray(values).reshape(-1).astype(np.float32)
+        if len(given) != len(vals):
+            raise UsageError(f"a sparse vector has {len(given)} indices but {len(vals)} values")
+        if len(given) and given.dtype.kind not in "iu":
+            raise UsageError(f"a sparse vector has indices of type {given.dtype}, wanted integers")
+        raw = given.astype(np.int64)
         if not np.isfinite(vals).all():
             raise UsageError("a sparse vector has a value that is not finite")
         if len(raw) and (raw.min() < 0 or raw.max() > np.iinfo(np.uint32).max):
@@ -104,6 +108,17 @@ class Point:
     payload: Payload
     dense: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     sparse: Mapping[str, SparseVector] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Point)
+            and (self.id, self.payload, self.sparse) == (other.id, other.payload, other.sparse)
+            and self.dense.keys() == other.dense.keys()
+            and all(np.array_equal(v, other.dense[name]) for name, v in self.dense.items())
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
 Record = Point
