@@ -15,11 +15,16 @@ from glassdex.indexer.probe import Probe
 from glassdex.sae.encoder import OnBatch
 from glassdex.store.types import Payload, Point, SparseVector
 
-CHUNK_DOCUMENTS = 2000
-CHUNK_CHARS = 400_000
-"""Bounds of what is held in memory, and of what a kill can cost."""
-
 _UPSERT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """How much is read, encoded and flushed at a time: the bound of what is held in memory, and
+    of what a kill can cost. A chunk ends with the document that reaches either bound."""
+
+    documents: int = 2000
+    chars: int = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ def index_documents(
     *,
     on_progress: OnProgress | None = None,
     on_warning: Callable[[str], None] | None = None,
+    chunk: Chunk = Chunk(),
 ) -> IndexReport:
     """Write documents; returns once everything is flushed.
 
@@ -56,8 +62,8 @@ def index_documents(
     started = time.perf_counter()
     report = IndexReport()
     probe = Probe(index.bundle.encoder.sae)
-    for chunk in _chunks(documents):
-        changed = _changed(index, chunk)
+    for batch in _chunks(documents, chunk):
+        changed = _changed(index, batch)
         tokens = _write(index, changed, on_batch=probe.add)
         index.documents.flush()
         if on_warning is not None and (warning := probe.warning()):
@@ -65,7 +71,7 @@ def index_documents(
         report = replace(
             report,
             indexed=report.indexed + len(changed),
-            skipped=report.skipped + len(chunk) - len(changed),
+            skipped=report.skipped + len(batch) - len(changed),
             tokens=report.tokens + tokens,
             seconds=time.perf_counter() - started,
         )
@@ -76,22 +82,22 @@ def index_documents(
     return replace(report, seconds=time.perf_counter() - started)
 
 
-def _chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    chunk: list[Document] = []
+def _chunks(documents: Iterable[Document], size: Chunk) -> Iterator[list[Document]]:
+    batch: list[Document] = []
     chars = 0
     for document in documents:
-        chunk.append(document)
+        batch.append(document)
         chars += len(document.text)
-        if len(chunk) >= CHUNK_DOCUMENTS or chars >= CHUNK_CHARS:
-            yield chunk
-            chunk, chars = [], 0
-    if chunk:
-        yield chunk
+        if len(batch) >= size.documents or chars >= size.chars:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
 
 
-def _changed(index: Index, chunk: Sequence[Document]) -> list[Document]:
+def _changed(index: Index, batch: Sequence[Document]) -> list[Document]:
     """Documents that the index does not hold as they are; the last of equal ids counts."""
-    latest = {document.point_id: document for document in chunk}
+    latest = {document.point_id: document for document in batch}
     there = {r.id: r.payload.get("hash") for r in index.documents.get(list(latest))}
     return [d for point_id, d in latest.items() if there.get(point_id) != d.content_hash]
 

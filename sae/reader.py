@@ -15,7 +15,7 @@ from glassdex.errors import ModelError, UsageError
 from glassdex.sae.checkpoint import DEFAULT_READER, Checkpoint, find_checkpoint
 from glassdex.sae.windows import Span, split
 
-TOKENS_PER_BATCH = 1024
+TOKENS_PER_BATCH = 512
 """Every forward pass of one padded length has the same number of rows, so that a text's vectors
 do not depend on its neighbours: the shape of a matrix product may change its last bits."""
 

@@ -34,6 +34,16 @@ def reader():
 
 
 @pytest.fixture(scope="session")
+def write_bert():
+    """Writes the checkpoint of a random BERT of two layers, 32 dimensions and 48 positions.
+
+    Its words are `w0` to `w59`; `pooling` goes into a sentence-transformers layout, further
+    keywords into config.json.
+    """
+    return _write_bert
+
+
+@pytest.fixture(scope="session")
 def tiny_sae(reader):
     """64 latents of fixed random weights, about four of them active in a token."""
     import torch
@@ -79,6 +89,63 @@ def bundle(sae_folder, encoder):
 
     catalogue = read_catalogue(sae_folder, encoder.sae.config.d_sae)
     return Bundle(str(sae_folder), encoder, catalogue)
+
+
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{n}" for n in range(60)))
+
+
+def _write_bert(folder, pooling=None, **config):
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = {"vocab_size": len(WORDS), "hidden_size": 32, "intermediate_size": 64}
+    counts = {"num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 48}
+    kind = {"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu"}
+    (folder / "config.json").write_text(json.dumps(kind | sizes | counts | config))
+    save_file(_bert_tensors(), folder / "model.safetensors", {"format": "pt"})
+    write_tokenizer(folder)
+    if pooling is not None:
+        (folder / "1_Pooling").mkdir()
+        (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    return folder
+
+
+def _bert_tensors():
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+
+    def linear(name, rows, columns):
+        weight = generator.normal(0, 0.2, (rows, columns)).astype("f4")
+        return {f"{name}.weight": weight, f"{name}.bias": weight[:, 0].copy()}
+
+    def norm(name):
+        scale = generator.uniform(0.5, 1.5, (2, 32)).astype("f4")
+        return {f"{name}.weight": scale[0], f"{name}.bias": scale[1] - 1}
+
+    tensors = norm("embeddings.LayerNorm")
+    for name, rows in (("word", len(WORDS)), ("position", 48), ("token_type", 2)):
+        tensors[f"embeddings.{name}_embeddings.weight"] = linear("", rows, 32)[".weight"]
+    for layer in ("encoder.layer.0", "encoder.layer.1"):
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            tensors |= linear(f"{layer}.attention.{part}", 32, 32)
+        tensors |= norm(f"{layer}.attention.output.LayerNorm") | norm(f"{layer}.output.LayerNorm")
+        tensors |= linear(f"{layer}.intermediate.dense", 64, 32)
+        tensors |= linear(f"{layer}.output.dense", 32, 64)
+    return tensors
+
+
+def write_tokenizer(folder, special=True):
+    """A tokenizer.json that splits at spaces, with [CLS] and [SEP] around a text or without."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    numbers = {word: n for n, word in enumerate(WORDS)}
+    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    if special:
+        around = [("[CLS]", numbers["[CLS]"]), ("[SEP]", numbers["[SEP]"])]
+        tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, around)
+    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 @pytest.fixture

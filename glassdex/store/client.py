@@ -98,8 +98,7 @@ class ClientStore:
 
     def set_metadata(self, values: Mapping[str, Any]) -> None:
         """Replace the store's JSON metadata, durably."""
-        validation.check_metadata(values)
-        self._collection.write(self._schema, values)
+        self._collection.write(self._schema, validation.checked_metadata(values))
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points whole, replacing any with the same ids.

@@ -1,5 +1,6 @@
 """The default index: Qdrant's engine inside this process, in one folder."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,7 @@ from glassdex.store.types import (
     StoreSchema,
 )
 
-_BYTES_PER_WEIGHT = 40
+_BYTES_PER_WEIGHT = 24
 """Disk space an unsealed point may take until it is sealed, all copies counted, per weight."""
 
 _FACET_VALUES = 10_000
@@ -90,13 +91,13 @@ class EdgeStore:
 
     def metadata(self) -> dict[str, Any]:
         """What `set_metadata` last wrote; empty for a new store."""
-        return dict(self._manifest.metadata)
+        return copy.deepcopy(dict(self._manifest.metadata))
 
     def set_metadata(self, values: Mapping[str, Any]) -> None:
         """Replace the store's JSON metadata, durably."""
-        validation.check_metadata(values)
-        with self._writing:
-            self._remember(replace(self._manifest, metadata=dict(values)))
+        metadata = validation.checked_metadata(values)
+        with self._writing, self._shard.engine():
+            self._remember(replace(self._manifest, metadata=metadata))
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points whole, replacing any with the same ids; all or none.

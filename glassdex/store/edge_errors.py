@@ -34,8 +34,6 @@ def _translated(error: BaseException, folder: Path) -> StoreError:
         )
     if is_disk_full(error):
         return full(folder)
-    if "not initialized" in text:
-        return StoreError(f"the index in {folder} was closed: open it again")
     return StoreError(f"the index in {folder} failed: {text or type(error).__name__}")
 
 

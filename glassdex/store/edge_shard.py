@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import qdrant_edge as edge
 
-from glassdex.errors import GlassdexError
+from glassdex.errors import GlassdexError, StoreError
 from glassdex.store.edge_config import index_operations, loading_config, searching_config
 from glassdex.store.edge_errors import engine_errors, full
 from glassdex.store.edge_folder import IndexFolder
@@ -29,6 +29,7 @@ class Shard:
         self._folder = folder
         self._engine = engine
         self._lock = SharedLock()
+        self._closed = False
 
     @classmethod
     def create(cls, folder: IndexFolder, schema: StoreSchema) -> "Shard":
@@ -54,6 +55,8 @@ class Shard:
     def engine(self) -> Iterator[edge.EdgeShard]:
         """The engine, for one call or a few."""
         with self._lock.shared(), engine_errors(self._folder.path):
+            if self._closed:
+                raise StoreError(f"the index in {self._folder.path} was closed: open it again")
             yield self._engine
 
     def compact(self) -> None:
@@ -72,6 +75,7 @@ class Shard:
     def close(self) -> None:
         """Release the folder."""
         with self._lock.exclusive(), engine_errors(self._folder.path):
+            self._closed = True
             self._engine.close()
 
 

@@ -45,8 +45,7 @@ class MemoryStore:
 
     def set_metadata(self, values: Mapping[str, Any]) -> None:
         """Replace the store's JSON metadata."""
-        validation.check_metadata(values)
-        self._metadata = _json_copy(values)
+        self._metadata = validation.checked_metadata(values)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points whole, replacing any with the same ids; all or none."""

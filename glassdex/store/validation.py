@@ -1,5 +1,6 @@
 """Checks before anything reaches an engine: some would store a malformed point without a word."""
 
+import copy
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ def _fault(schema: StoreSchema, point: Point) -> str | None:
     if not is_canonical_id(point.id):
         return "its id is not a UUID in canonical form, such as str(uuid.uuid5(...))"
     faults = (
-        _payload_fault(point.payload),
+        _object_fault(point.payload, "payload", 0),
         _reserved_fault(point.payload),
         *(_dense_fault(schema, name, vector) for name, vector in point.dense.items()),
         *(_sparse_fault(schema, name, vector) for name, vector in point.sparse.items()),
@@ -142,14 +143,11 @@ def check_names(schema: StoreSchema, names: Sequence[str]) -> None:
         raise UsageError(f"there is no vector {unknown[0]!r}: the index has {sorted(known)}")
 
 
-def check_metadata(values: Mapping[str, Any]) -> None:
-    """Raise UsageError if `values` cannot be written as JSON and read back the same."""
-    if fault := _payload_fault(values):
+def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `values`; UsageError if JSON cannot hold them."""
+    if fault := _object_fault(values, "metadata", 0):
         raise UsageError(f"the metadata of an index must be JSON: {fault}")
-
-
-def _payload_fault(payload: Mapping[str, Any]) -> str | None:
-    return _object_fault(payload, "payload", 0)
+    return copy.deepcopy(dict(values))
 
 
 def _reserved_fault(payload: Mapping[str, Any]) -> str | None:
@@ -179,7 +177,7 @@ def _json_fault(value: object, path: str, depth: int) -> str | None:
 
 def _array_fault(values: Sequence[object], path: str, depth: int) -> str | None:
     if depth >= MAX_DEPTH:
-        return f"{path} is nested deeper than {MAX_DEPTH} levels"
+        return f"{path[:200]} is nested deeper than {MAX_DEPTH} levels"
     faults = (_json_fault(value, f"{path}[{i}]", depth + 1) for i, value in enumerate(values))
     return next((fault for fault in faults if fault is not None), None)
 

@@ -1,6 +1,7 @@
 """What every engine must do, on each of them: the same calls, compared with `MemoryStore`."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from glassdex.store.memory import MemoryStore
 from glassdex.store.types import Point, SparseVector
 
 contract = settings(
-    max_examples=15,
+    max_examples=int(os.environ.get("CONTRACT_EXAMPLES", "12")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -138,27 +139,27 @@ def test_idf_is_what_search_applies(shared_store, batch, doomed):
     oracle = written(shared_store, batch)
     for target in (shared_store, oracle):
         target.delete(doomed)
-    indices = [0, 1, 2, 3, 6, 2**31, 2**32 - 1, 99]
+    indices = [0, 3, 2**32 - 1, 99]
+    records = {record.id: record for record in everything(oracle)}
     for name in ("latents", "bm25"):
         factors = shared_store.idf(name, indices)
         assert factors.tolist() == oracle.idf(name, indices).tolist()
-        assert factors.shape == (8,)
+        assert factors.shape == (4,)
         assert factors.dtype == np.float64
         for index, factor in zip(indices, factors, strict=True):
             query = SparseVector.of([index], [1.0])
             for hit in shared_store.search_sparse(name, query, limit=20):
-                value = shared_store.get([hit.id], vectors=[name])[0].sparse[name].as_dict()[index]
+                value = records[hit.id].sparse[name].as_dict()[index]
                 assert hit.score == pytest.approx(factor * value, rel=6e-6)
 
 
 @contract
-@given(batch=batches, where=st.none() | filters)
-def test_facets(shared_store, batch, where):
+@given(batch=batches, where=st.none() | filters, limit=st.sampled_from([1, 2, 100]))
+def test_facets(shared_store, batch, where, limit):
     oracle = written(shared_store, batch)
-    for key in ("dataset", "field", "doc_id", "year", "日本", "a.b"):
-        for limit in (1, 2, 100):
-            found = shared_store.facet(key, where=where, limit=limit)
-            assert list(found.items()) == list(oracle.facet(key, where=where, limit=limit).items())
+    for key in ("dataset", "doc_id", "year"):
+        found = shared_store.facet(key, where=where, limit=limit)
+        assert list(found.items()) == list(oracle.facet(key, where=where, limit=limit).items())
 
 
 @contract
@@ -195,14 +196,14 @@ def test_many_points_in_one_batch(store):
             dense={"dense": rng.normal(size=4).astype(np.float32)},
             sparse={"bm25": SparseVector.of(rng.choice(40, 9, replace=False), np.ones(9))},
         )
-        for i in range(1200)
+        for i in range(500)
     ]
     store.upsert(batch)
-    assert store.count(AnyOf("dataset", ("a",))) == 600
-    assert sum(len(page) for page in store.scan()) == 1200
-    assert store.get([p.id for p in batch])[1100].payload["metadata"] == {"rank": 1100}
-    assert store.facet("dataset") == {"a": 600, "b": 600}
-    assert len(store.facet("rank", limit=2000)) == 1200
+    assert store.count(AnyOf("dataset", ("a",))) == 250
+    assert sum(len(page) for page in store.scan(page=90)) == 500
+    assert store.get([p.id for p in batch])[450].payload["metadata"] == {"rank": 450}
+    assert store.facet("dataset") == {"a": 250, "b": 250}
+    assert len(store.facet("rank", limit=2000)) == 500
     oracle = MemoryStore(SCHEMA)
     oracle.upsert(batch)
     query = SparseVector.of(range(12), np.linspace(-1, 2, 12))
@@ -323,12 +324,15 @@ def test_metadata_is_replaced_not_merged(store):
     assert store.schema == SCHEMA
 
 
-def test_what_comes_out_can_be_changed_without_harm(store):
+def test_what_goes_in_and_comes_out_can_be_changed_without_harm(store):
     store.upsert([point(1, payload={"metadata": {"x": [1]}})])
     store.get([point(1).id])[0].payload["metadata"]["x"].append(2)
-    store.metadata()["x"] = 1
     assert store.get([point(1).id])[0].payload == {"metadata": {"x": [1]}}
-    assert store.metadata() == {}
+    given = {"a": [1]}
+    store.set_metadata(given)
+    given["a"].append(2)
+    store.metadata()["a"].append(3)
+    assert store.metadata() == {"a": [1]}
 
 
 def test_filters_by_id(store):
@@ -351,7 +355,7 @@ def test_optimize_and_flush_change_no_answer(make_store):
                 for name in ("latents", "bm25")
             },
         )
-        for i in range(300)
+        for i in range(200)
     ]
     for target in (store, oracle):
         target.upsert(batch)

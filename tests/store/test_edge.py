@@ -101,8 +101,9 @@ def test_a_second_opener_is_told_at_once(tmp_path):
 def test_a_closed_store_says_so(tmp_path):
     store = EdgeStore.create(tmp_path, SCHEMA)
     store.close()
-    with pytest.raises(StoreError, match="was closed: open it again"):
-        store.count()
+    for use in (store.count, store.flush, store.optimize, lambda: store.set_metadata({})):
+        with pytest.raises(StoreError, match="was closed: open it again"):
+            use()
 
 
 @pytest.mark.parametrize("raw", ["", "{", "[]", '{"format": 1}', '{"format": 1, "schema": 3}'])
