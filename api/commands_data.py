@@ -95,9 +95,7 @@ def index_sources(
         documents = _begun(read_documents(sources, options, failures))
         progress = IndexProgress(sources, options.meter)
         with Index.open_or_create(settings, name, sae=sae) as index, progress:
-            report = index_documents(
-                index, documents, on_progress=progress.update, on_warning=warn
-            )
+            report = index_documents(index, documents, on_progress=progress.update, on_warning=warn)
     _say_failures(failures)
     return report, failures
 

@@ -28,10 +28,10 @@ SEARCHES: Sequence[tuple[str, Sequence[str]]] = (
 """What each search shows, and its arguments."""
 
 NEXT: Sequence[tuple[str, Sequence[str]]] = (
-    ("ask these texts something else", ["search", "nostalgic memories", "-i", NAME]),
+    ("ask these texts something else", ["search", "step by step instructions", "-i", NAME]),
     ("look for latents by meaning", ["latents", "saying sorry", "-i", NAME]),
     ("index your own texts", ["index", "my.jsonl", "--text-field", "text", "-i", "mine"]),
-    ("and search them", ["search", "evasive answers", "-i", "mine"]),
+    ("and search them", ["search", "saying sorry", "-i", "mine"]),
 )
 
 

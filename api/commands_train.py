@@ -26,6 +26,8 @@ TextField = Annotated[
 ]
 
 _HELD_OUT = 100_000
+"""Hidden states to measure quality on, at most."""
+
 _WITH_K = ("topk", "batchtopk")
 
 
@@ -41,8 +43,9 @@ def train_command(
         Path,
         typer.Option("--out", metavar="DIR", help="SAE folder to make.", show_default=False),
     ],
-    kind: Annotated[
-        Literal["token"], typer.Option(help="token reads the hidden state of every token.")
+    _kind: Annotated[
+        Literal["token"],
+        typer.Option("--kind", help="token reads the hidden state of every token."),
     ] = "token",
     reader: Annotated[
         str, typer.Option(metavar="NAME", help="Model to read: a name, a folder, or a hub name.")
@@ -89,7 +92,7 @@ def train_command(
         sae=SAEConfig(d_in=read.width, d_sae=d_sae, activation=activation, k=top),
         training=TrainConfig(epochs=epochs, seed=seed),
         tokens=tokens,
-        held_out=max(1, min(_HELD_OUT, (tokens or 20 * _HELD_OUT) // 20)),
+        held_out=_HELD_OUT,
         described=described,
         date=_today(),
     )
@@ -107,9 +110,7 @@ def train_command(
 
 
 def label_command(
-    sae: Annotated[
-        Path, typer.Argument(metavar="SAE", help="SAE folder.", show_default=False)
-    ],
+    sae: Annotated[Path, typer.Argument(metavar="SAE", help="SAE folder.", show_default=False)],
     sources: Sources,
     texts: Annotated[
         int, typer.Option(metavar="N", min=1, help="Texts to take labels from.")

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from glassdex.indexer.index import Index
     from glassdex.settings import Settings
 
-IndexName = Annotated[
-    str, typer.Option("--index", "-i", metavar="NAME", help="Name of the index.")
-]
+IndexName = Annotated[str, typer.Option("--index", "-i", metavar="NAME", help="Name of the index.")]
 Url = Annotated[
     str | None,
     typer.Option(

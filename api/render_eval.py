@@ -12,10 +12,15 @@ def show_report(report: EvalReport) -> None:
     measures = list(report.mean(next(iter(report.systems))))
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("system")
-    columns = [(f"mean {m}", {s: report.mean(s)[m] for s in report.systems}) for m in measures]
-    columns += [
-        (f"AP {d}", {s: report.systems[s][d].mean["AP"] for s in report.systems}) for d in datasets
+    columns = [
+        (m if len(datasets) == 1 else f"mean {m}", {s: report.mean(s)[m] for s in report.systems})
+        for m in measures
     ]
+    if len(datasets) > 1:
+        columns += [
+            (f"AP {d}", {s: report.systems[s][d].mean["AP"] for s in report.systems})
+            for d in datasets
+        ]
     for title, _ in columns:
         table.add_column(escaped(title), justify="right", overflow="fold")
     for system in report.systems:

@@ -11,7 +11,12 @@ class Settings(BaseSettings):
     """What the environment decides. Command-line options override single fields."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GLASSDEX_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="GLASSDEX_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     home: Path = Field(default_factory=lambda: user_data_path("glassdex"))

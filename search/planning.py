@@ -28,6 +28,10 @@ FEEDBACK = 0.5
 FEEDBACK_DOCUMENTS = 20
 """How many documents are the first ones, in a corpus of 400 and more; a twentieth of less."""
 
+LATENTS = 64
+"""Latents a query weighs at most, the strongest: few enough to be looked at. All of them would
+rank no better."""
+
 HYBRID: dict[Source, float] = {"dense": 1.0, "property": 0.5, "bm25": 0.1}
 """What a standard deviation of each source counts in hybrid search."""
 
@@ -137,8 +141,10 @@ def _hybrid(
 
 def _weights(directions: _Directions, request: SearchRequest) -> tuple[NDArray[np.float64], float]:
     """The strongest latent weighs 1, and the user's weights replace theirs; also that scale."""
-    largest = float(np.abs(directions.latents).max(initial=0)) or 1.0
+    strength = np.abs(directions.latents)
+    largest = float(strength.max(initial=0)) or 1.0
     weights = directions.latents / largest
+    weights[np.argsort(-strength, kind="stable")[LATENTS:]] = 0
     for latent, weight in request.weights.items():
         weights[latent] = weight
     return weights, largest

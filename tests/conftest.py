@@ -12,9 +12,14 @@ DEMO = Path(__file__).parent.parent / "api" / "demo" / "corpus.jsonl"
 
 
 def pytest_configure(config):
-    """Give the hub's client, which reads this once, an empty cache and no network."""
+    """What libraries read from the environment when they are imported.
+
+    The hub's client gets an empty cache and no network; torch one thread, because small products
+    on several wait for each other where the machine is busy.
+    """
     cache = tempfile.mkdtemp(prefix="glassdex-hub-")
     os.environ.update(HF_HUB_OFFLINE="1", HF_HOME=cache)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
 
 
@@ -103,7 +108,7 @@ def _write_bert(folder, pooling=None, **config):
     kind = {"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu"}
     (folder / "config.json").write_text(json.dumps(kind | sizes | counts | config))
     save_file(_bert_tensors(), folder / "model.safetensors", {"format": "pt"})
-    write_tokenizer(folder)
+    _write_tokenizer(folder)
     if pooling is not None:
         (folder / "1_Pooling").mkdir()
         (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
@@ -135,16 +140,14 @@ def _bert_tensors():
     return tensors
 
 
-def write_tokenizer(folder, special=True):
-    """A tokenizer.json that splits at spaces, with [CLS] and [SEP] around a text or without."""
+def _write_tokenizer(folder):
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     numbers = {word: n for n, word in enumerate(WORDS)}
     tokenizer = Tokenizer(models.WordLevel(numbers, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    if special:
-        around = [("[CLS]", numbers["[CLS]"]), ("[SEP]", numbers["[SEP]"])]
-        tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, around)
+    around = [("[CLS]", numbers["[CLS]"]), ("[SEP]", numbers["[SEP]"])]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, around)
     tokenizer.save(str(folder / "tokenizer.json"))
 
 

@@ -107,21 +107,18 @@ class ClientStore:
         of which the first ones stand if a later one fails; repeating the call is harmless.
         """
         validation.check_points(self._schema, points)
-        name = self._collection.name
         for batch in cut(points, request_bytes, REQUEST_BYTES):
-            structs = [client_point(point) for point in batch]
-            self._collection.call(lambda client, s=structs: client.upsert(name, s, wait=True))
+            self._send([client_point(point) for point in batch])
 
     def delete(self, target: Sequence[str] | Filter) -> int:
         """Delete by ids or by filter; returns how many points there were."""
         if isinstance(target, Sequence):
             validation.check_ids(target)
             target = Ids(frozenset(target))
-        doomed = self.count(target)
-        condition = client_filter(target)
-        if doomed and condition is not None:
+        condition, name = client_filter(target), self._collection.name
+        doomed = self._count(condition)
+        if doomed:
             selector = models.FilterSelector(filter=condition)
-            name = self._collection.name
             self._collection.call(lambda client: client.delete(name, selector, wait=True))
         return doomed
 
@@ -235,6 +232,10 @@ class ClientStore:
     def close(self) -> None:
         """Close the connection, unless it was handed in; closing twice is harmless."""
         self._collection.close()
+
+    def _send(self, structs: list[models.PointStruct]) -> None:
+        name = self._collection.name
+        self._collection.call(lambda client: client.upsert(name, structs, wait=True))
 
     def _retrieve(
         self, ids: Sequence[str], payload: bool, vectors: Sequence[str]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 from qdrant_client import models
@@ -49,6 +49,10 @@ class ClientDialect:
         return models.Filter(must_not=conditions)
 
 
+@overload
+def client_filter(where: Filter) -> models.Filter: ...
+@overload
+def client_filter(where: Filter | None) -> models.Filter | None: ...
 def client_filter(where: Filter | None) -> models.Filter | None:
     """`where` in the classes of qdrant-client."""
     if where is None:

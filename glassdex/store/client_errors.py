@@ -68,8 +68,8 @@ def _unanswered(place: str, source: Exception) -> StoreError:
         return StoreError(f"{place} did not answer in time: look at the server's load, try again")
     if isinstance(source, httpx.TransportError):
         return StoreError(
-            f"{place} cannot be reached ({source or type(source).__name__}): check the address "
-            "and that the server runs"
+            f"{place} cannot be reached ({str(source) or type(source).__name__}): check the "
+            "address and that the server runs"
         )
     return StoreError(
         f"{place} gave an answer that is not Qdrant's ({type(source).__name__}): check the address"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from glassdex.errors import StoreError
 from glassdex.store import validation
-from glassdex.store.edge_config import SEAL_AT, weight
+from glassdex.store.edge_config import GRAPH_POINTS, SEAL_AT, weight
 from glassdex.store.edge_dialect import (
     edge_filter,
     edge_point,
@@ -167,7 +167,7 @@ class EdgeStore:
     ) -> list[Scored]:
         """The `limit` best points by dot product; equal scores as in `search_sparse`.
 
-        `exact=False` permits the graph that `optimize` builds.
+        `exact=False` permits the graph that `optimize` builds for a large index.
         """
         validation.check_dense_query(self.schema, name, query, limit)
         nearest = edge.Query.Nearest(query.tolist(), using=name)
@@ -246,13 +246,17 @@ class EdgeStore:
             self._remember(replace(self._manifest, unsealed=self._unsealed))
 
     def optimize(self) -> None:
-        """Merge segments and build the graph for `search_dense(exact=False)`.
+        """Seal the open segment: a second or two.
 
-        Minutes for 100,000 points, during which the engine lets no other thread run.
+        From `GRAPH_POINTS` on also merge segments and build the graph for
+        `search_dense(exact=False)`: a minute or more per 100,000 points, during which the
+        engine lets no other thread of this process run.
         """
         with self._writing:
-            require_space(self._folder, min(2 * self._folder.size(), 2**31))
-            if not self._manifest.graph:
+            grown = self._manifest.graph or self.count() >= GRAPH_POINTS
+            rewritten = min(2 * self._folder.size(), 2**31) if grown else 0
+            require_space(self._folder, max(rewritten, self._unsealed * _BYTES_PER_WEIGHT))
+            if grown and not self._manifest.graph:
                 self._shard.reconfigure(self.schema)
                 self._remember(replace(self._manifest, graph=True))
             self._compact()

@@ -20,12 +20,15 @@ search faster, but peak higher.
 POINT_WEIGHT = 250
 """What a point weighs besides its sparse entries, which weigh 1 each."""
 
+GRAPH_POINTS = 300_000
+"""Points from which on a graph is worth building; exact search takes 15 ms per 100,000."""
+
 _SPARSE_SCAN_POINTS = 100
 """Filters that leave fewer points of a segment are searched point by point, which is slow."""
 
 _SMALL_SEGMENT_KB = 8_000
-_LARGE_SEGMENT_KB = 200_000
-"""Largest segment that `optimize` merges others into; merging peaks at about five times that."""
+_LARGE_SEGMENT_KB = 100_000
+"""Largest segments that others are merged into; merging peaks at some three times that."""
 
 
 def weight(point: Point) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 import qdrant_edge as edge
@@ -53,6 +53,10 @@ class EdgeDialect:
         return edge.Filter(must_not=conditions)
 
 
+@overload
+def edge_filter(where: Filter) -> edge.Filter: ...
+@overload
+def edge_filter(where: Filter | None) -> edge.Filter | None: ...
 def edge_filter(where: Filter | None) -> edge.Filter | None:
     """`where` in the classes of qdrant-edge."""
     if where is None:

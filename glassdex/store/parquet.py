@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -23,6 +23,8 @@ from glassdex.errors import InputError, StoreError, StoreFullError, UsageError
 from glassdex.store.edge_errors import is_disk_full
 from glassdex.store.protocol import PAGE, Store
 from glassdex.store.types import Point, Record, SparseVector, StoreSchema
+
+T = TypeVar("T")
 
 FORMAT = 1
 _KEY = b"glassdex.store"
@@ -155,11 +157,17 @@ def _points(batch: pa.RecordBatch, schema: StoreSchema) -> list[Point]:
         Point(
             ids[row],
             payloads[row],
-            {name: rows[row] for name, rows in dense.items() if rows[row] is not None},
-            {name: rows[row] for name, rows in sparse.items() if rows[row] is not None},
+            _present(dense, row),
+            _present(sparse, row),
         )
         for row in range(batch.num_rows)
     ]
+
+
+def _present(columns: Mapping[str, Sequence[T | None]], row: int) -> dict[str, T]:
+    """The vectors that the point in `row` has."""
+    vectors = ((name, rows[row]) for name, rows in columns.items())
+    return {name: vector for name, vector in vectors if vector is not None}
 
 
 def _dense_rows(column: pa.FixedSizeListArray) -> list[NDArray[np.float32] | None]:

@@ -128,7 +128,7 @@ class Store(Protocol):
     def optimize(self) -> None:
         """Build the engine's search structures, which searching can do without.
 
-        Worth its minutes from about a million points on, or for `search_dense(exact=False)`.
+        Quick on a small index; on a large one it may take minutes.
         """
         ...
 

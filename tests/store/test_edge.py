@@ -172,7 +172,8 @@ def test_sealing_keeps_answers_and_is_remembered(tmp_path, monkeypatch):
     store.close()
 
 
-def test_searching_goes_on_while_the_store_is_optimized(tmp_path):
+def test_searching_goes_on_while_the_store_is_optimized(tmp_path, monkeypatch):
+    monkeypatch.setattr(edge, "GRAPH_POINTS", 650)  # the second time the engine is exchanged
     store = EdgeStore.create(tmp_path, SCHEMA)
     store.upsert([numbered(i) for i in range(600)])
     query, done, answers, faults = numbered(7).sparse["bm25"], threading.Event(), [], []
@@ -193,7 +194,11 @@ def test_searching_goes_on_while_the_store_is_optimized(tmp_path):
     done.set()
     for thread in threads:
         thread.join()
+    assert_whole(store, range(800))
+    nearest = store.search_dense("dense", numbered(5).dense["dense"], limit=800, exact=False)
+    assert len(nearest) == 800
     store.close()
+    assert json.loads((tmp_path / "store.json").read_text())["graph"]
     assert not faults
     assert all(answer[0] == numbered(7).id for answer in answers)
     assert answers
