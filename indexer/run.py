@@ -23,8 +23,8 @@ class Chunk:
     """How much is read, encoded and flushed at a time: the bound of what is held in memory, and
     of what a kill can cost. A chunk ends with the document that reaches either bound."""
 
-    documents: int = 2000
-    chars: int = 400_000
+    documents: int = 1000
+    chars: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from glassdex.errors import SAEError
 from glassdex.sae.batches import ShardSource
 from glassdex.sae.bundle import load_encoder
 from glassdex.sae.catalogue import FILE, write_catalogue
@@ -13,7 +14,7 @@ from glassdex.sae.config import SAEConfig
 from glassdex.sae.describe import describe
 from glassdex.sae.files import write_json
 from glassdex.sae.folder import CONFIG, load_config
-from glassdex.sae.harvest import harvest
+from glassdex.sae.harvest import ROWS_PER_SHARD, harvest
 from glassdex.sae.quality import QualityReport, quality
 from glassdex.sae.reader import Reader
 from glassdex.sae.shards import ShardFolder
@@ -67,15 +68,26 @@ def build_sae(
 
     `texts` is called for each pass and must give the same texts in the same order. Called again
     after a kill, it does what is left to do.
-    Raises SAEError when `out` holds another SAE, or `work` the states of another reader.
+    Raises SAEError when `out` holds another SAE, `work` the states of another reader, or the
+    texts are too few.
     """
     shards = harvest(reader, texts(), work, tokens=plan.tokens, on_progress=listener.on_read)
-    fit, held_out = shards.split(max(1, min(plan.held_out, shards.rows // _HELD_OUT_SHARE)))
+    fit, held_out = _split(shards, plan.held_out)
     if not _is_trained(out, plan, fit):
         window = _MIXED_BYTES // (2 * fit.d_in) * len(fit.shards) // fit.rows
         source = ShardSource(fit, window_shards=max(1, window))
         train(source, plan.sae, plan.training, out=out, progress=listener.on_step)
     return finish_sae(texts(), plan, held_out, out=out, listener=listener)
+
+
+def _split(shards: ShardFolder, held_out: int) -> tuple[ShardFolder, ShardFolder]:
+    """What to train on and what to measure on."""
+    if len(shards.shards) < 2:
+        raise SAEError(
+            f"{shards.rows:,} hidden states are too few to train on; wanted at least "
+            f"{2 * ROWS_PER_SHARD:,}: read more text"
+        )
+    return shards.split(max(1, min(held_out, shards.rows // _HELD_OUT_SHARE)))
 
 
 def _is_trained(out: Path, plan: BuildPlan, fit: ShardFolder) -> bool:

@@ -153,9 +153,9 @@ def _weights(directions: _Directions, request: SearchRequest) -> tuple[NDArray[n
 def _word_spread(background: Background, words: dict[int, float]) -> float:
     """At least that of words which a single document of the sample has: the sample of a large
     corpus often has none, and rare words must not become infinitely strong."""
-    n = max(1, len(background.sample))
     scores = background.sample.word_scores(words)
-    return max(float(scores.std()) if len(scores) else 0.0, sum(words.values()) / n**0.5)
+    rarest = sum(words.values()) / max(1, len(scores)) ** 0.5
+    return max(float(scores.std()) if len(scores) else 0.0, float(rarest))
 
 
 def _words(index: Index, text: str) -> dict[int, float]:

@@ -77,7 +77,9 @@ def test_the_url_option_wins_over_the_environment(monkeypatch):
 def test_the_key_is_in_no_printed_form(monkeypatch):
     monkeypatch.setenv("GLASSDEX_API_KEY", KEY)
     settings = Settings()
-    assert KEY not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    assert (
+        KEY not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    )
 
 
 def test_settings_do_not_change_later():

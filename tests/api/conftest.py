@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ import pytest
 from glassdex.api.cli import main
 
 CORPUS = Path(__file__).parents[2] / "api" / "demo" / "corpus.jsonl"
-TEXTS = 60
-"""Of the demo corpus, as many as a quick index needs."""
+STEP = 8
+"""Every eighth text of the demo corpus is enough for a quick index, all kinds among them."""
 
 
 @dataclass(frozen=True)
@@ -31,62 +31,45 @@ class Ran:
         return json.loads(self.out)
 
 
-Run = Callable[..., Ran]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def bare_environment(tmp_path_factory) -> Iterator[None]:
-    """No variable of the machine changes what a command does or how it looks."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("GLASSDEX_", "QDRANT_")) or name in ("COLUMNS", "FORCE_COLOR"):
-                patch.delenv(name)
-        patch.chdir(tmp_path_factory.mktemp("work"))
-        yield
-
-
 @pytest.fixture
-def glassdex(monkeypatch, capsys) -> Run:
-    """Runs `glassdex` with arguments, in this process; home is an empty folder by default."""
+def glassdex(home, monkeypatch, capsys) -> Callable[..., Ran]:
+    """Runs `glassdex` with arguments, in this process, in an empty home unless one is named."""
 
-    def run(*arguments: str, home: Path | None = None) -> Ran:
+    def run(*arguments: object, home: Path | None = None) -> Ran:
         if home is not None:
             monkeypatch.setenv("GLASSDEX_HOME", str(home))
         monkeypatch.setattr(sys, "argv", ["glassdex", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
+        code = _exit_code()
         out, err = capsys.readouterr()
-        return Ran(int(left.value.code or 0), out, err)
+        return Ran(code, out, err)
 
     return run
 
 
-@pytest.fixture(autouse=True)
-def empty_home(monkeypatch, tmp_path) -> Path:
-    """A home without an index, for tests that name no other."""
-    home = tmp_path / "home"
-    monkeypatch.setenv("GLASSDEX_HOME", str(home))
-    return home
-
-
 @pytest.fixture(scope="session")
 def texts(tmp_path_factory) -> Path:
-    """The first texts of the demo corpus, every kind of document among them."""
+    """Some texts of the demo corpus."""
     lines = CORPUS.read_text(encoding="utf-8").splitlines(keepends=True)
     path = tmp_path_factory.mktemp("texts") / "texts.jsonl"
-    path.write_text("".join(lines[:: len(lines) // TEXTS][:TEXTS]), encoding="utf-8")
+    path.write_text("".join(lines[::STEP]), encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="session")
 def filled_home(texts, tmp_path_factory) -> Path:
-    """A home whose index `default` holds `texts`; nothing may be written to it."""
-    home = tmp_path_factory.mktemp("home")
+    """A home whose index `default` holds `texts`, with the SAE that ships; do not write to it."""
+    folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GLASSDEX_HOME", str(home))
+        for name in [n for n in os.environ if n.startswith(("GLASSDEX_", "QDRANT_"))]:
+            patch.delenv(name)
+        patch.setenv("GLASSDEX_HOME", str(folder))
         patch.setattr(sys, "argv", ["glassdex", "index", str(texts), "--dataset", "demo"])
-        with pytest.raises(SystemExit) as left:
-            main()
-    assert not left.value.code
-    return home
+        assert _exit_code() == 0
+    return folder
+
+
+def _exit_code() -> int:
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
