@@ -10,7 +10,7 @@ from glassdex.sae.chunks import in_chunks
 from glassdex.sae.reader import Reader
 from glassdex.sae.shards import ShardFolder, ShardWriter, open_shards
 
-ROWS_PER_SHARD = 8_192
+ROWS_PER_SHARD = 4_096
 """Small shards: training mixes many of them, so texts of one source are spread better, and a
 small corpus still has some to hold out."""
 
