@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := install
-.PHONY: install demo test lint format lock clean help
+.PHONY: install demo test bench lint format docs lock clean help
 
 install: $(READY) ## Set up .venv with the locked packages; the program is .venv/bin/glassdex
 
@@ -16,6 +16,9 @@ demo: $(READY) ## Index the texts that ship with glassdex and search them: no ke
 test: $(READY) ## Run every test, with sockets to the outside blocked
 	$(BIN)/pytest
 
+bench: $(READY) ## Measure speed on the demo texts, as ratios within one run
+	@$(BIN)/glassdex bench
+
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -24,6 +27,9 @@ lint: $(READY) ## Check style and types
 format: $(READY) ## Mend what can be mended automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## Write the command reference anew
+	$(BIN)/python docs/make_reference.py
 
 lock: $(READY) ## Pin every package anew, after a change to pyproject.toml
 	$(BIN)/python -m pip install --quiet pip-tools

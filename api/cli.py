@@ -46,15 +46,25 @@ def _options(
 def with_commands() -> typer.Typer:
     """The application; each command lives in a file of its own, here in the order of the help."""
     from glassdex.api import (
+        commands_bench,
         commands_data,
         commands_demo,
         commands_eval,
+        commands_move,
         commands_search,
         commands_train,
     )
 
     if not app.registered_commands:
-        modules = (commands_demo, commands_data, commands_search, commands_eval, commands_train)
+        modules = (
+            commands_demo,
+            commands_data,
+            commands_search,
+            commands_eval,
+            commands_train,
+            commands_move,
+            commands_bench,
+        )
         for module in modules:
             module.register(app)
     return app

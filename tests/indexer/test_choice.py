@@ -7,7 +7,7 @@ from glassdex.store.filters import parse
 
 DOCUMENTS = [
     Document(f"d{n}", "mail" if n % 2 else "chat", "text", f"text {n}", {"year": 2000 + n % 10})
-    for n in range(4000)
+    for n in range(2000)
 ]
 
 

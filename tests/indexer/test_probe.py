@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -30,8 +31,9 @@ def fitting(reader, demo_texts):
 @pytest.fixture(scope="module")
 def hidden_of(reader, demo_texts):
     """Hidden states of other texts at a layer, batch by batch."""
-    texts = demo_texts[200:240]
+    texts = demo_texts[200:230]
 
+    @cache
     def read_layer(layer):
         same = Reader(reader.checkpoint, layer, reader._encoder, reader._tokenizer)
         return read(same, texts)
@@ -57,7 +59,7 @@ def test_a_fitting_sae_is_not_complained_of(fitting, hidden_of):
     assert verdict(fitting, hidden_of(4)) is None
 
 
-@pytest.mark.parametrize("layer", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("layer", [1, 3, 5, 6])
 def test_the_sae_of_another_layer_shows(fitting, hidden_of, layer):
     found = verdict(fitting, hidden_of(layer))
     assert found.startswith("this SAE reconstructs the hidden states badly: normalised error")
@@ -66,7 +68,7 @@ def test_the_sae_of_another_layer_shows(fitting, hidden_of, layer):
 
 
 def test_a_random_sae_shows_without_a_word_on_its_training(tiny_sae, hidden_of):
-    assert "recipe" not in tiny_sae.config.recipe
+    assert "training_nmse" not in tiny_sae.config.recipe
     assert "where less than 0.50 is usual" in verdict(tiny_sae, hidden_of(4))
 
 
