@@ -52,8 +52,8 @@ def register(app: typer.Typer) -> None:
             out.print(f"\n[bold]{title}[/]\n[dim]$[/] {escaped(_line(command))}")
             app(command, standalone_mode=False)
         out.print("\n[bold]Next[/]")
-        for title, command in NEXT:
-            out.print(f"{escaped(_line(command))}  [dim]# {title}[/]")
+        for title, arguments in NEXT:
+            out.print(f"{escaped(_line(arguments))}  [dim]# {title}[/]")
 
 
 def _index(sae: str | None) -> None:

@@ -52,6 +52,4 @@ def _point(catalogue: Catalogue, latent: int) -> Point:
         "maximum": float(catalogue.maximum[latent]),
         "p90": float(catalogue.p90[latent]),
     }
-    return Point(
-        latent_point_id(latent), payload, dense={MEANING: catalogue.vectors[latent]}
-    )
+    return Point(latent_point_id(latent), payload, dense={MEANING: catalogue.vectors[latent]})

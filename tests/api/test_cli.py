@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,10 @@ from glassdex.indexer.index import Index
 from glassdex.settings import Settings
 
 COMMANDS = ("demo", "index", "search", "latents", "latent", "eval", "train", "label")
+COMMANDS += ("export", "import", "bench")
+
+CORPUS = Path(package.__file__).parents[1] / "api" / "demo" / "corpus.jsonl"
+"""Just enough text to train on."""
 
 HEAVY = ("torch", "transformers", "numpy", "pyarrow", "pydantic", "qdrant_client", "scipy")
 
@@ -328,10 +333,16 @@ def test_evaluation_measures_what_was_written(glassdex, tmp_path, sae_folder):
     assert "nDCG@10" in glassdex("eval", beir, "--systems", "bm25", *where).out
 
 
+def test_too_little_text_to_train_on_is_said(glassdex, texts, tmp_path):
+    ran = glassdex("train", texts, "--out", tmp_path / "my-sae", "--d-sae", "48", "-k", "4")
+    assert ran.code == 1
+    assert "too few to train on" in one_line(ran.err)
+
+
 def test_an_sae_can_be_trained_labelled_and_used(glassdex, texts, tmp_path):
     sae = tmp_path / "my-sae"
-    sizes = ("--d-sae", "48", "-k", "4", "--tokens", "2500", "--described", "20")
-    trained = glassdex("train", texts, "--out", sae, *sizes, "--json")
+    sizes = ("--d-sae", "48", "-k", "4", "--described", "20")
+    trained = glassdex("train", CORPUS, "--out", sae, *sizes, "--json")
     assert trained.code == 0, trained.err
     assert {"folder", "nmse", "explained_variance", "l0", "dead_share"} <= trained.json.keys()
     labelled = glassdex("label", sae, texts, "--texts", "10", "--json")

@@ -51,7 +51,7 @@ def test_every_layer_is_that_of_transformers(bert, expected):
 
 
 def test_padding_does_not_change_a_text(bert, expected):
-    ids, mask, states = expected
+    ids, _, states = expected
     for row, length in enumerate(LENGTHS):
         alone = torch.ones(1, length, dtype=torch.bool)
         found = bert.hidden_states(ids[row : row + 1, :length], alone, {4, 6})

@@ -28,9 +28,7 @@ class Listener:
 
     def __init__(self):
         self.read, self.steps, self.described = [], [], []
-        self.as_listener = BuildListener(
-            self.read.append, self.steps.append, self.described.append
-        )
+        self.as_listener = BuildListener(self.read.append, self.steps.append, self.described.append)
 
 
 @pytest.fixture(scope="module")

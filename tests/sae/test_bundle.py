@@ -76,7 +76,7 @@ def test_a_config_must_say_which_layer_it_reads(tiny, layer):
 
 def test_a_layer_that_the_reader_does_not_have(tiny):
     change_reader(tiny, layer=3)
-    with pytest.raises(ModelError, match="layer 3 was asked of .*, which has layers 1 to 2"):
+    with pytest.raises(ModelError, match=r"layer 3 was asked of .*, which has layers 1 to 2"):
         load_encoder(tiny)
 
 

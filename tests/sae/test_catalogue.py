@@ -93,8 +93,6 @@ def test_a_missing_column_is_named(folder, column):
 @pytest.mark.parametrize("column", ["density", "labels", "vector"])
 def test_a_column_of_another_type_is_named(folder, column):
     words = pa.array(["a", "b", "c", "d"])
-    rewrite(
-        folder, lambda table: table.set_column(table.column_names.index(column), column, words)
-    )
+    rewrite(folder, lambda table: table.set_column(table.column_names.index(column), column, words))
     with pytest.raises(SAEError, match=f"column '{column}' is string, wanted"):
         read_catalogue(folder, 4)

@@ -126,8 +126,7 @@ def test_spans_say_where_a_latent_is_active_and_how_strongly(encoder, states, te
             inside = np.zeros(len(codes), np.float32)
             for span in spans:
                 within = [
-                    span.start <= start and stop <= span.stop
-                    for start, stop in text_tokens.offsets
+                    span.start <= start and stop <= span.stop for start, stop in text_tokens.offsets
                 ]
                 inside[within] = span.activation
                 assert span.activation == codes[within, column].max()

@@ -36,13 +36,13 @@ def rows(shards):
     return np.concatenate(list(shards.blocks(4096)))
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
 def until(texts, n):
     yield from texts[:n]
-    raise Killed
+    raise KilledError
 
 
 def test_every_token_of_every_text_is_kept_in_half_precision(reader, texts, whole):
@@ -57,7 +57,7 @@ def test_every_token_of_every_text_is_kept_in_half_precision(reader, texts, whol
 
 @pytest.mark.parametrize("killed_after", [100, 800, 1399])
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, reader, texts, whole, killed_after):
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         harvest(reader, until(texts, killed_after), tmp_path)
     harvest(reader, iter(texts), tmp_path)
     assert content(tmp_path) == content(whole.folder)

@@ -8,7 +8,23 @@ import torch
 from glassdex.errors import ModelError, UsageError
 from glassdex.sae.reader import OVERLAP, TOKENS_PER_BATCH, Reader
 
-WORDS = "the old mill by the river turns slowly in winter and stands still all summer".split()
+WORDS = [
+    "the",
+    "old",
+    "mill",
+    "by",
+    "the",
+    "river",
+    "turns",
+    "slowly",
+    "in",
+    "winter",
+    "and",
+    "stands",
+    "still",
+    "all",
+    "summer",
+]
 FULL = "one two three four five six seven eight nine ten one two three four"
 """14 tokens, 16 with the special ones: batches of nothing else have no padding."""
 

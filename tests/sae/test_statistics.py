@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -19,7 +21,7 @@ def documents(n, seed=0):
 def gathered(latents, sizes):
     statistics = LatentStatistics(D_SAE)
     edges = np.cumsum([0, *sizes])
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         statistics.add(latents[start:stop])
     return statistics
 

@@ -16,7 +16,7 @@ def cases(draw):
 @given(cases())
 @settings(deadline=None)
 def test_every_token_is_owned_once_by_a_window_that_sees_it(case):
-    n_tokens, size, overlap = case
+    n_tokens, size, _ = case
     spans = split(*case)
     assert [t for s in spans for t in range(s.own_start, s.own_stop)] == list(range(n_tokens))
     for span in spans:
@@ -27,7 +27,7 @@ def test_every_token_is_owned_once_by_a_window_that_sees_it(case):
 @given(cases())
 @settings(deadline=None)
 def test_neighbours_overlap_and_share_the_overlap_as_context(case):
-    n_tokens, size, overlap = case
+    _n_tokens, size, overlap = case
     for left, right in pairwise(split(*case)):
         assert left.stop - left.start == right.stop - right.start == size
         assert left.stop - right.start >= overlap
