@@ -90,7 +90,7 @@ def train_command(
     top = k if activation in _WITH_K else None
     plan = BuildPlan(
         sae=SAEConfig(d_in=read.width, d_sae=d_sae, activation=activation, k=top),
-        training=TrainConfig(epochs=epochs, seed=seed),
+        training=TrainConfig(epochs=epochs, seed=seed, aux_k=min(TrainConfig.aux_k, d_sae)),
         tokens=tokens,
         held_out=_HELD_OUT,
         described=described,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -63,19 +64,24 @@ class IndexProgress(_Shown):
             TextColumn("{task.description}"),
             BarColumn(_BAR),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
         )
         self._meter = meter
         self._total = total_bytes(sources)
-        self._task = self._bar.add_task("reading", total=self._total)
+        self._task = self._bar.add_task("reading", total=self._total, left="")
 
     def update(self, report: IndexReport) -> None:
         """Show a finished chunk."""
-        line = said(report)
-        self._bar.update(self._task, description=line, completed=self._meter.read)
-        share = f", {self._meter.read / self._total:.0%} of the bytes" if self._total else ""
-        self._log(line + share)
+        line, left = said(report), self._left(report.seconds)
+        self._bar.update(self._task, description=line, completed=self._meter.read, left=left)
+        self._log(f"{line} {left}")
+
+    def _left(self, seconds: float) -> str:
+        """Time left at the speed so far, chunks being too rare to tell it from the last few."""
+        if not self._total or not self._meter.read:
+            return ""
+        rest = max(0, self._total - self._meter.read)
+        return f"{timedelta(seconds=round(seconds * rest / self._meter.read))} left"
 
 
 def said(report: IndexReport) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from glassdex.errors import InputError
 from glassdex.indexer.document import Document
 from glassdex.indexer.index import DENSE, LATENTS, WORDS, Index
 from glassdex.indexer.probe import Probe
@@ -83,16 +84,23 @@ def index_documents(
 
 
 def _chunks(documents: Iterable[Document], size: Chunk) -> Iterator[list[Document]]:
+    """Chunks of documents; those read before a source turns out to be unreadable are not lost."""
     batch: list[Document] = []
     chars = 0
-    for document in documents:
-        batch.append(document)
-        chars += len(document.text)
-        if len(batch) >= size.documents or chars >= size.chars:
-            yield batch
-            batch, chars = [], 0
+    failure: InputError | None = None
+    try:
+        for document in documents:
+            batch.append(document)
+            chars += len(document.text)
+            if len(batch) >= size.documents or chars >= size.chars:
+                yield batch
+                batch, chars = [], 0
+    except InputError as error:
+        failure = error
     if batch:
         yield batch
+    if failure is not None:
+        raise failure
 
 
 def _changed(index: Index, batch: Sequence[Document]) -> list[Document]:

@@ -98,7 +98,7 @@ def _read(sources: Sequence[str], options: SourceOptions) -> Iterator[Document |
             # One odd file among many in a folder must not end a run of hours.
             if file.named:
                 raise
-            yield Failure(file.name, str(error))
+            yield Failure(file.name, str(error).removeprefix(file.name).lstrip(": "))
 
 
 def _read_file(file: SourceFile, options: SourceOptions) -> Iterator[Document | Failure]:

@@ -45,6 +45,7 @@ class LatentPassage:
     """A document in which the latent is strong, and where."""
 
     id: str
+    doc_id: str
     text: str
     dataset: str
     activation: float
@@ -54,6 +55,7 @@ class LatentPassage:
         """One entry of `passages`."""
         return {
             "id": self.id,
+            "doc_id": self.doc_id,
             "text": self.text,
             "dataset": self.dataset,
             "activation": self.activation,
@@ -172,6 +174,7 @@ def _passages(
     return [
         LatentPassage(
             id=record.id,
+            doc_id=record.payload["doc_id"],
             text=record.payload["text"],
             dataset=record.payload["dataset"],
             activation=float(activation),

@@ -47,16 +47,28 @@ class SearchRequest:
         for latent, weight in self.weights.items():
             if not math.isfinite(weight):
                 raise UsageError(f"the weight of latent {latent} is {weight}: not a finite number")
+        self._check_mode_can()
         self._check_something_to_search()
+
+    def _check_mode_can(self) -> None:
+        """Nothing that was asked for is left out silently."""
+        if self.weights and self.mode in ("dense", "bm25"):
+            raise UsageError(
+                f"the mode {self.mode!r} has no latents to weigh: use property or hybrid"
+            )
+        if self.negatives and self.mode == "bm25":
+            raise UsageError("the mode 'bm25' cannot search for less of a text: use another mode")
 
     def _check_something_to_search(self) -> None:
         if self.text.strip():
             return
         if self.mode in ("dense", "bm25"):
-            raise UsageError(f"the mode {self.mode!r} searches by words, but the query is empty")
+            raise UsageError(
+                f"the mode {self.mode!r} searches by words, but the query is empty: give a text"
+            )
         if not any(self.weights.values()):
             raise UsageError(
-                "the query is empty: give a text, or latents with `--latent ID:WEIGHT`"
+                "the query is empty: give a text, or `--latent ID:WEIGHT` with a weight but 0"
             )
 
 

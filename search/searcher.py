@@ -42,7 +42,7 @@ class Searcher:
         return list(zip(ids, ranked.scores.tolist(), strict=True))
 
     def _latents(self, plan: Plan, query: QueryVectors) -> list[LatentWeight]:
-        weights = plan.latents * self.background.scale
+        weights = np.round(plan.latents * self.background.scale, 12)
         order = np.argsort(-np.abs(weights), kind="stable")
         active = order[weights[order] != 0].tolist()
         name = self.index.bundle.catalogue.name

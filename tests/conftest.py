@@ -75,14 +75,14 @@ def encoder(reader, tiny_sae):
 
 @pytest.fixture(scope="session")
 def sae_folder(tmp_path_factory, encoder, demo_texts):
-    """The small SAE on disk, with statistics and labels from forty texts; do not write to it."""
+    """The small SAE on disk, with statistics and labels from 24 texts; do not write to it."""
     from glassdex.sae.catalogue import write_catalogue
     from glassdex.sae.describe import describe
     from glassdex.sae.folder import save
 
     folder = tmp_path_factory.mktemp("tiny-sae")
     save(folder, encoder.sae, "float32")
-    write_catalogue(folder, describe(encoder, demo_texts[:40], date="2026-01-02"))
+    write_catalogue(folder, describe(encoder, demo_texts[:24], date="2026-01-02"))
     return folder
 
 

@@ -141,7 +141,12 @@ def test_an_index_in_use_is_named(glassdex, filled_home):
 
 
 def test_interrupting_says_how_to_go_on(home):
-    command = [sys.executable, "-m", "glassdex", "index", "-"]
+    # Where the tests run in the background the shell has interrupts ignored, and children too.
+    program = (
+        "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('glassdex', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", program, "index", "-"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as running:
         assert running.stdin is not None

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glassdex.errors import InputError
 from glassdex.indexer.document import Document
 from glassdex.indexer.index import DENSE, LATENTS, WORDS, Index
 from glassdex.indexer.run import Chunk, index_documents
@@ -166,3 +167,13 @@ def test_killed_at_any_moment_the_same_run_again_gives_the_same_index(home):
 def _as_read(row):
     metadata = {k: v for k, v in row.items() if k not in ("id", "text")}
     return Document(row["id"], "corpus", "text", row["text"], metadata)
+
+
+def test_what_was_read_before_a_source_failed_is_kept(index):
+    def documents():
+        yield from demo(8)
+        raise InputError("the second file is no table")
+
+    with pytest.raises(InputError, match="the second file"):
+        index_documents(index, documents(), chunk=Chunk(documents=5))
+    assert index.documents.count() == 8

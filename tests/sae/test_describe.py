@@ -34,9 +34,17 @@ def described(small, texts):
     return describe(small, iter(texts), date="2026-01-02", on_progress=told.append), told
 
 
-def test_statistics_are_those_of_the_documents(small, texts, described):
+@pytest.fixture(scope="module")
+def gathered(small, texts):
+    """The strongest passages of each latent, and the latents of each text."""
+    top = TopPassages(D_SAE, MEANING_PASSAGES)
+    pooled = top.add(small, texts)
+    return top.all(), pooled.toarray()
+
+
+def test_statistics_are_those_of_the_documents(gathered, described):
     catalogue, told = described
-    latents = small.encode(texts).latents.toarray()
+    latents = gathered[1]
     assert sum(told) == 60
     assert np.array_equal(catalogue.density, (latents > 0).mean(0).astype(np.float32))
     assert np.array_equal(catalogue.maximum, latents.max(0))
@@ -58,12 +66,10 @@ def test_every_latent_that_was_active_has_a_label(described):
     assert catalogue.name(SILENT) == f"latent {SILENT}"
 
 
-def test_a_meaning_is_the_mean_embedding_of_the_strongest_passages(small, texts, described):
+def test_a_meaning_is_the_mean_embedding_of_the_strongest_passages(small, gathered, described):
     catalogue, _ = described
-    top = TopPassages(D_SAE, MEANING_PASSAGES)
-    top.add(small, texts)
     for latent in (0, SILENT):
-        strongest = [passage.text for passage in top.all()[latent]]
+        strongest = [passage.text for passage in gathered[0][latent]]
         mean = small.encode(strongest).dense.sum(0)
         expected = mean / np.linalg.norm(mean) if strongest else mean
         np.testing.assert_allclose(catalogue.vectors[latent], expected, atol=1e-6, rtol=0)

@@ -157,7 +157,10 @@ def test_a_query_without_words_is_answered(searcher):
     ("request_", "told"),
     [
         ({"text": ""}, "the query is empty"),
-        ({"text": " ", "mode": "dense", "weights": {1: 1.0}}, "searches by words"),
+        ({"text": " ", "mode": "dense"}, "searches by words"),
+        ({"weights": {1: 0.0}, "mode": "property"}, "with a weight but 0"),
+        ({"text": "x", "mode": "bm25", "negatives": ("y",)}, "cannot search for less"),
+        ({"text": "x", "mode": "dense", "weights": {1: 1.0}}, "no latents to weigh"),
         ({"text": "x", "mode": "magic"}, "there is no mode 'magic'"),
         ({"text": "x", "k": 0}, "0 hits were asked for"),
         ({"text": "x" * 10_001}, "10001 characters"),
