@@ -17,13 +17,7 @@ from glassdex.sae.files import read_json, read_tensors, sync, write_json, write_
 
 CONFIG = "config.json"
 WEIGHTS = "sae.safetensors"
-LATENTS = "latents.parquet"
 FORMAT = 1
-
-
-def latents_path(folder: Path) -> Path:
-    """Where the statistics and labels of the latents are, if there are any yet."""
-    return folder / LATENTS
 
 
 def save(

@@ -73,13 +73,6 @@ class And:
 Filter = AnyOf | Range | Ids | Not | And
 
 
-def both(first: Filter | None, second: Filter | None) -> Filter | None:
-    """Conjunction of two filters, either of which may be absent."""
-    if first is None or second is None:
-        return first or second
-    return And((first, second))
-
-
 def check(condition: Filter | None) -> None:
     """Refuse what some engine cannot express.
 

@@ -9,8 +9,9 @@ from safetensors.numpy import load_file, save_file
 from glassdex.errors import SAEError
 from glassdex.sae import folder as sae_folder
 from glassdex.sae.autoencoder import SparseAutoencoder, Weights
+from glassdex.sae.catalogue import FILE
 from glassdex.sae.config import SAEConfig
-from glassdex.sae.folder import CONFIG, WEIGHTS, latents_path, load, save
+from glassdex.sae.folder import CONFIG, WEIGHTS, load, save
 
 
 def small_sae(seed=0):
@@ -53,10 +54,10 @@ def test_every_activation_has_its_thresholds_or_none(tmp_path, activation):
 
 
 def test_saving_again_replaces_the_sae_and_keeps_the_other_files(saved):
-    latents_path(saved).write_bytes(b"labels")
+    (saved / FILE).write_bytes(b"labels")
     other = save(saved, small_sae(seed=1), "float32")
     assert load(saved).weights_sha256 == other.weights_sha256
-    assert latents_path(saved).read_bytes() == b"labels"
+    assert (saved / FILE).read_bytes() == b"labels"
 
 
 def test_a_writer_killed_between_its_two_files_leaves_no_sae(saved, monkeypatch):

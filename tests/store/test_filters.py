@@ -3,7 +3,7 @@
 import pytest
 
 from glassdex.errors import UsageError
-from glassdex.store.filters import And, AnyOf, Ids, Not, Range, both, check, matches, parse
+from glassdex.store.filters import And, AnyOf, Ids, Not, Range, check, matches, parse
 from glassdex.store.types import Point
 
 
@@ -50,13 +50,6 @@ def test_several_conditions_are_joined():
 def test_what_cannot_be_read_is_named(text):
     with pytest.raises(UsageError):
         parse([text])
-
-
-def test_both_joins_what_is_there():
-    one, other = AnyOf("a", ("x",)), Range("b", gt=1.0)
-    assert both(None, None) is None
-    assert both(one, None) == both(None, one) == one
-    assert both(one, other) == And((one, other))
 
 
 def test_what_no_engine_can_do_is_refused():
