@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from glassdex.api.console import err, escaped, out, print_json, warn
-from glassdex.api.options import AsJson, IndexName, Sae, Url, load_settings, use_threads
+from glassdex.api.options import AsJson, IndexName, Sae, Url, load_settings, one_thread_per_product
 
 if TYPE_CHECKING:
     from glassdex.indexer.failures import FailureLog
+    from glassdex.indexer.pruning import Pruning
     from glassdex.indexer.run import IndexReport
     from glassdex.indexer.sources import SourceOptions
     from glassdex.settings import Settings
@@ -49,6 +50,24 @@ def index_command(
         typer.Option(metavar="FIELD", help="Field that holds the id; default: id, _id or doc_id."),
     ] = None,
     sae: Sae = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Latents kept of a document, the strongest; 0 keeps all. Fixed when the index "
+            "is made; default: 128.",
+        ),
+    ] = None,
+    keep_above: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SHARE",
+            help="Smallest activation kept, as a share of the latent's 90th percentile. Fixed "
+            "when the index is made; default: 0.",
+        ),
+    ] = None,
     index: IndexName = "default",
     url: Url = None,
     as_json: AsJson = False,
@@ -65,7 +84,8 @@ def index_command(
     settings = load_settings(url)
     fields = tuple(text_field or ())
     options = SourceOptions(fields, id_field, dataset, max_chars=settings.max_document_chars)
-    report, failures = index_sources(settings, index, sources, options, sae=sae)
+    pruning = _pruning(keep, keep_above)
+    report, failures = index_sources(settings, index, sources, options, sae=sae, pruning=pruning)
     if as_json:
         print_json({**report.to_json(), "failed": failures.failed})
     else:
@@ -79,6 +99,7 @@ def index_sources(
     options: "SourceOptions",
     *,
     sae: str | None = None,
+    pruning: "Pruning | None" = None,
 ) -> "tuple[IndexReport, FailureLog]":
     """Index sources with progress on stderr, and say there which records failed."""
     from glassdex.api.progress import IndexProgress
@@ -88,16 +109,25 @@ def index_sources(
     from glassdex.indexer.sources import read_documents
 
     place_of(settings, name)  # refuses a bad name before a file is named by it
-    use_threads(settings)
+    one_thread_per_product()
     failures = FailureLog(settings.home / "failures" / f"{name}.jsonl")
     with failures:
         # An index is not made before there is a document for it.
         documents = _begun(read_documents(sources, options, failures))
         progress = IndexProgress(sources, options.meter)
-        with Index.open_or_create(settings, name, sae=sae) as index, progress:
+        with Index.open_or_create(settings, name, sae=sae, pruning=pruning) as index, progress:
             report = index_documents(index, documents, on_progress=progress.update, on_warning=warn)
     _say_failures(failures)
     return report, failures
+
+
+def _pruning(keep: int | None, above: float | None) -> "Pruning | None":
+    """What was asked for; None if nothing was, which means what the index has, or the default."""
+    from glassdex.indexer.pruning import STRONGEST, Pruning
+
+    if keep is None and above is None:
+        return None
+    return Pruning(STRONGEST if keep is None else keep or None, above or 0.0)
 
 
 def show_report(name: str, report: "IndexReport", failures: "FailureLog") -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from glassdex.api.console import escaped, out, print_json, warn
-from glassdex.api.options import AsJson, Where, load_settings, use_threads
+from glassdex.api.options import AsJson, Where, load_settings, one_thread_per_product
 from glassdex.sae.config import ActivationName, SAEConfig
 from glassdex.sae.training_config import TrainConfig
 
@@ -85,7 +85,8 @@ def train_command(
     from glassdex.sae.build import BuildPlan, build_sae
     from glassdex.sae.reader import Reader
 
-    use_threads(load_settings())
+    load_settings()  # a wrong one is told before anything is read
+    one_thread_per_product()
     read = Reader.load(reader, layer=layer)
     top = k if activation in _WITH_K else None
     plan = BuildPlan(
@@ -130,7 +131,8 @@ def label_command(
     from glassdex.sae.catalogue import write_catalogue
     from glassdex.sae.describe import describe
 
-    use_threads(load_settings())
+    load_settings()  # a wrong one is told before anything is read
+    one_thread_per_product()
     encoder = load_encoder(sae)
     chosen = islice(_Texts(sources, text_field, where, share=1.0)(), texts)
     with counter("describing latents", texts) as advance:

@@ -66,12 +66,12 @@ def _complaint(error: "ValidationError") -> str:
     return f"the setting {variable}{seen}: {first['msg']}; see docs/settings.md"
 
 
-def use_threads(settings: "Settings") -> None:
-    """Give the reader as many CPU threads as the settings say."""
-    if settings.threads is not None:
-        import torch
+def one_thread_per_product() -> None:
+    """Compute each of torch's products on one thread: batches are what runs side by side, and a
+    query is too small for two threads not to wait for each other."""
+    import torch
 
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(1)
 
 
 @contextmanager
@@ -80,6 +80,6 @@ def opened(name: str, url: str | None) -> "Iterator[Index]":
     from glassdex.indexer.index import Index
 
     settings = load_settings(url)
-    use_threads(settings)
+    one_thread_per_product()
     with Index.open(settings, name) as index:
         yield index

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from glassdex.errors import IndexMissingError, UsageError
 from glassdex.indexer.latents import MEANING, fill_latents
+from glassdex.indexer.pruning import Pruning
 from glassdex.sae.bundle import BUNDLED, Bundle, load_bundle
 from glassdex.sae.fingerprint import SCHEMA, Fingerprint, require_same
 from glassdex.settings import Settings
@@ -24,6 +25,10 @@ from glassdex.words import WordEncoder
 
 LATENTS, DENSE, WORDS = "latents", "dense", "bm25"
 """Names of a document's three vectors."""
+
+HALF = frozenset({DENSE, LATENTS})
+"""Those of them that are kept in half precision: what that rounds off changes no ranking that
+means anything, and it halves what they weigh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +66,20 @@ class Index:
     """An open index. Use it as a context manager, or close it."""
 
     def __init__(
-        self, name: str, documents: Store, latents: Store, bundle: Bundle, words: WordEncoder
+        self,
+        name: str,
+        documents: Store,
+        latents: Store,
+        bundle: Bundle,
+        words: WordEncoder,
+        pruning: Pruning,
     ) -> None:
         self.name = name
         self.documents = documents
         self.latents = latents
         self.bundle = bundle
         self.words = words
+        self.pruning = pruning
 
     @classmethod
     def open(cls, settings: Settings, name: str = "default") -> Self:
@@ -79,35 +91,47 @@ class Index:
         place = place_of(settings, name)
         if not store_exists(place.documents):
             raise IndexMissingError(_missing(settings, name))
-        return cls._open(place, None)
+        return cls._open(place, None, None)
 
     @classmethod
     def open_or_create(
-        cls, settings: Settings, name: str = "default", *, sae: str | None = None
+        cls,
+        settings: Settings,
+        name: str = "default",
+        *,
+        sae: str | None = None,
+        pruning: Pruning | None = None,
     ) -> Self:
         """Open an index for writing, creating it with the given SAE when it is new.
 
-        Raises as `open`; FingerprintError also when `sae` is not the one it was made with.
+        Raises as `open`; FingerprintError also when `sae` or `pruning` is not what it was made
+        with.
         """
         place = place_of(settings, name)
         if store_exists(place.documents):
-            return cls._open(place, sae)
+            return cls._open(place, sae, pruning)
         bundle = load_bundle(sae or BUNDLED)
         documents = open_store(place.documents, schema=_schema(bundle), create=True)
         with _closed_on_error(documents):
-            return cls._assemble(place, documents, bundle)
+            return cls._assemble(place, documents, bundle, pruning or Pruning())
 
     @classmethod
-    def _open(cls, place: IndexPlace, sae: str | None) -> Self:
+    def _open(cls, place: IndexPlace, sae: str | None, pruning: Pruning | None) -> Self:
         documents = open_store(place.documents)
         with _closed_on_error(documents):
-            made_with = documents.metadata().get("sae", BUNDLED)
-            return cls._assemble(place, documents, load_bundle(sae or made_with))
+            made = documents.metadata()
+            bundle = load_bundle(sae or made.get("sae", BUNDLED))
+            if pruning is None:
+                # An index whose creation was killed before it was described has no documents.
+                pruning = Pruning.described(made["fingerprint"]) if made else Pruning()
+            return cls._assemble(place, documents, bundle, pruning)
 
     @classmethod
-    def _assemble(cls, place: IndexPlace, documents: Store, bundle: Bundle) -> Self:
+    def _assemble(
+        cls, place: IndexPlace, documents: Store, bundle: Bundle, pruning: Pruning
+    ) -> Self:
         words, manifest = WordEncoder(), documents.metadata()
-        here = fingerprint(bundle, words)
+        here = fingerprint(bundle, words, pruning)
         if manifest:
             there = Fingerprint(manifest["fingerprint"])
             require_same(here, there, where=f"the index {place.name!r}")
@@ -117,7 +141,7 @@ class Index:
         latents = open_store(place.latents, schema=schema, create=not store_exists(place.latents))
         with _closed_on_error(latents):
             fill_latents(latents, bundle.catalogue)
-        return cls(place.name, documents, latents, bundle, words)
+        return cls(place.name, documents, latents, bundle, words, pruning)
 
     def close(self) -> None:
         """Flush and release both stores."""
@@ -146,9 +170,10 @@ def _closed_on_error(store: Store) -> Iterator[None]:
         raise
 
 
-def fingerprint(bundle: Bundle, words: WordEncoder) -> Fingerprint:
+def fingerprint(bundle: Bundle, words: WordEncoder, pruning: Pruning) -> Fingerprint:
     """All that fixes the meaning of an index's vectors."""
-    facts: dict[str, Any] = {**bundle.encoder.describe(), **words.describe(), "schema": SCHEMA}
+    encoder, kept = bundle.encoder.describe(), pruning.describe()
+    facts: dict[str, Any] = {**encoder, **kept, **words.describe(), "schema": SCHEMA}
     return Fingerprint(facts)
 
 
@@ -161,7 +186,9 @@ def list_indexes(settings: Settings) -> list[str]:
 
 def _schema(bundle: Bundle) -> StoreSchema:
     return StoreSchema(
-        dense={DENSE: bundle.encoder.reader.width}, sparse={LATENTS: False, WORDS: True}
+        dense={DENSE: bundle.encoder.reader.width},
+        sparse={LATENTS: False, WORDS: True},
+        half=HALF,
     )
 
 

@@ -5,15 +5,17 @@ document carries the hash of its content, so the same command run again after a 
 is already there and goes on; there is no separate record of progress that could lie.
 """
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
 from glassdex.errors import InputError
 from glassdex.indexer.document import Document
 from glassdex.indexer.index import DENSE, LATENTS, WORDS, Index
 from glassdex.indexer.probe import Probe
-from glassdex.sae.encoder import OnBatch
+from glassdex.sae.encoder import Encoded, Hidden
 from glassdex.store.types import Payload, Point, SparseVector
 
 _UPSERT = 500
@@ -24,8 +26,8 @@ class Chunk:
     """How much is read, encoded and flushed at a time: the bound of what is held in memory, and
     of what a kill can cost. A chunk ends with the document that reaches either bound."""
 
-    documents: int = 1000
-    chars: int = 200_000
+    documents: int = 2000
+    chars: int = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +60,21 @@ def index_documents(
     """Write documents; returns once everything is flushed.
 
     `on_progress` hears of each finished chunk, `on_warning` of a reader and SAE that do not
-    fit. Memory is bounded by one chunk.
+    fit. Memory is bounded by three chunks: one is read, one encoded, one written.
     """
     started = time.perf_counter()
     report = IndexReport()
     probe = Probe(index.bundle.encoder.sae)
-    for batch in _chunks(documents, chunk):
-        changed = _changed(index, batch)
-        tokens = _write(index, changed, on_batch=probe.add)
+    for part in _encoded(index, _chunks(documents, chunk), probe):
+        _write(index, part)
         index.documents.flush()
         if on_warning is not None and (warning := probe.warning()):
             on_warning(warning)
         report = replace(
             report,
-            indexed=report.indexed + len(changed),
-            skipped=report.skipped + len(batch) - len(changed),
-            tokens=report.tokens + tokens,
+            indexed=report.indexed + len(part.documents),
+            skipped=report.skipped + part.skipped,
+            tokens=report.tokens + part.tokens,
             seconds=time.perf_counter() - started,
         )
         if on_progress is not None:
@@ -81,6 +82,59 @@ def index_documents(
     index.documents.optimize()
     index.documents.flush()
     return replace(report, seconds=time.perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A chunk ready to be written: what has changed in it, and its vectors."""
+
+    documents: Sequence[Document]
+    skipped: int
+    encoded: Encoded | None
+
+    @property
+    def tokens(self) -> int:
+        return int(self.encoded.tokens.sum()) if self.encoded is not None else 0
+
+
+def _encoded(index: Index, chunks: Iterable[list[Document]], probe: Probe) -> Iterator[_Part]:
+    """Encode chunks on a thread of its own: one is encoded while the next is read from its
+    source and the last is written. The store is only touched by the calling thread."""
+    stopped = threading.Event()
+
+    def on_batch(hidden: Hidden) -> None:
+        if stopped.is_set():
+            raise CancelledError
+        probe.add(hidden)
+
+    def encode(documents: Sequence[Document], skipped: int) -> _Part:
+        texts = [document.text for document in documents]
+        if not texts:
+            return _Part(documents, skipped, None)
+        encoded = index.bundle.encoder.encode(texts, on_batch)
+        kept = index.pruning.prune(encoded.latents, index.bundle.catalogue.scale)
+        return _Part(documents, skipped, replace(encoded, latents=kept))
+
+    thread = ThreadPoolExecutor(1, thread_name_prefix="glassdex-encode")
+    waiting: Future[_Part] | None = None
+    try:
+        under_way: dict[str, str] = {}
+        for batch in chunks:
+            changed = _changed(index, batch, under_way)
+            under_way = {d.point_id: d.content_hash for d in changed}
+            done, waiting = waiting, thread.submit(encode, changed, len(batch) - len(changed))
+            if done is not None:
+                yield done.result()
+        if waiting is not None:
+            yield waiting.result()
+    except InputError:
+        # What was read before a source turned out to be unreadable is not lost.
+        if waiting is not None:
+            yield waiting.result()
+        raise
+    finally:
+        stopped.set()
+        thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _chunks(documents: Iterable[Document], size: Chunk) -> Iterator[list[Document]]:
@@ -103,17 +157,23 @@ def _chunks(documents: Iterable[Document], size: Chunk) -> Iterator[list[Documen
         raise failure
 
 
-def _changed(index: Index, batch: Sequence[Document]) -> list[Document]:
-    """Documents that the index does not hold as they are; the last of equal ids counts."""
+def _changed(
+    index: Index, batch: Sequence[Document], under_way: Mapping[str, str]
+) -> list[Document]:
+    """Documents that the index does not hold as they are; the last of equal ids counts.
+
+    `under_way` holds the hashes of documents that are about to be written, by id.
+    """
     latest = {document.point_id: document for document in batch}
-    there = {r.id: r.payload.get("hash") for r in index.documents.get(list(latest))}
+    records = index.documents.get(list(latest))
+    there = {r.id: r.payload.get("hash") for r in records} | dict(under_way)
     return [d for point_id, d in latest.items() if there.get(point_id) != d.content_hash]
 
 
-def _write(index: Index, documents: Sequence[Document], *, on_batch: OnBatch) -> int:
-    if not documents:
-        return 0
-    encoded = index.bundle.encoder.encode([d.text for d in documents], on_batch)
+def _write(index: Index, part: _Part) -> None:
+    encoded, documents = part.encoded, part.documents
+    if encoded is None:
+        return
     for start in range(0, len(documents), _UPSERT):
         index.documents.upsert(
             [
@@ -129,7 +189,6 @@ def _write(index: Index, documents: Sequence[Document], *, on_batch: OnBatch) ->
                 for row, document in enumerate(documents[start : start + _UPSERT], start)
             ]
         )
-    return int(encoded.tokens.sum())
 
 
 def payload_of(document: Document) -> Payload:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from glassdex.errors import UsageError
 from glassdex.indexer.index import Index, fingerprint, place_of
+from glassdex.indexer.pruning import Pruning
 from glassdex.sae.bundle import BUNDLED, load_bundle
 from glassdex.sae.fingerprint import Fingerprint, require_same
 from glassdex.settings import Settings
@@ -33,7 +34,8 @@ def import_index(settings: Settings, name: str, path: Path) -> int:
     header = read_header(path)
     bundle = load_bundle(header.metadata.get("sae", BUNDLED))
     there = Fingerprint(header.metadata.get("fingerprint", {}))
-    require_same(fingerprint(bundle, WordEncoder()), there, where=str(path))
+    here = fingerprint(bundle, WordEncoder(), Pruning.described(there.fields))
+    require_same(here, there, where=str(path))
     store = open_store(place.documents, schema=header.schema, create=True)
     try:
         count = import_store(path, store)

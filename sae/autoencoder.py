@@ -1,7 +1,6 @@
 """The sparse autoencoder at inference: hidden states to sparse codes and back."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,14 +15,15 @@ from glassdex.errors import SAEError
 from glassdex.sae.activation import BUILDERS
 from glassdex.sae.config import SAEConfig
 from glassdex.sae.max_pool import MaxPool
-from glassdex.sae.selection import Selection
+from glassdex.sae.screen import Screen
 
 Rows = npt.NDArray[np.float32]
 
-BLOCK = 512
-"""Rows per matrix product. Every product has this shape (the last block is filled up with
-zeros), because the rounding of a product depends on its shape: so a row's code does not depend
-on the rows it comes with. Memory: BLOCK * d_sae floats, three times."""
+FEW = 64
+"""Rows, as those of a query, for which the plain formula is quicker than a first look."""
+
+_FEW_LATENTS = 32_768
+"""Up to here; the plain formula needs the encoder in float64."""
 
 
 @dataclass(frozen=True)
@@ -118,19 +118,15 @@ class SparseAutoencoder:
         Raises:
             SAEError: `x` has another width.
         """
-        counts, latents, values = [np.zeros(1, np.int64)], [], []
-        for _, at, found in self._blocks(x):
-            counts.append(np.bincount(at.rows.numpy(), minlength=at.n_rows))
-            latents.append(at.latents.numpy().astype(np.int32))
-            values.append(found)
-        indptr = np.concatenate(counts).cumsum()
-        shape = (len(x), self.config.d_sae)
-        return csr_array((_joined(values, np.float32), _joined(latents, np.int32), indptr), shape)
+        return self.encode_max(x, np.arange(len(x)), len(x))
 
     def encode_max(
         self, x: Rows, segment: npt.NDArray[np.int64], n_segments: int
     ) -> csr_array[Any]:
         """Codes pooled per document: the largest activation of each latent over its rows.
+
+        A row's activations depend on that row alone, to the last bit: see
+        `glassdex.sae.screen` for how most of the product is avoided.
 
         Args:
             x: (n, d_in) float32, not scaled.
@@ -144,10 +140,29 @@ class SparseAutoencoder:
             SAEError: `x` has another width, or `segment` is not ascending or out of range.
         """
         _check_segments(segment, len(x), n_segments)
-        pool = MaxPool(n_segments, self.config.d_sae)
-        for start, at, values in self._blocks(x):
-            pool.add(segment[start + at.rows.numpy()], at.latents.numpy(), values)
+        centred = self._centred(x)
+        if len(x) <= FEW and self.config.d_sae <= _FEW_LATENTS:
+            return csr_array(_maxima(self.codes(x), segment, n_segments))
+        pool = MaxPool(self.screen, self._thresholds, self._k_per_row, n_segments)
+        pool.add(centred, segment)
         return pool.result()
+
+    def codes(self, x: Rows) -> Rows:
+        """Dense codes of a few hidden states by the formula itself: what `encode` must equal.
+
+        Pre-activations are summed in float64 and rounded once.
+
+        Args:
+            x: (n, d_in) float32, not scaled.
+
+        Returns:
+            (n, d_sae) float32.
+
+        Raises:
+            SAEError: `x` has another width.
+        """
+        pre = torch.addmm(self._bias, torch.from_numpy(self._centred(x)).double(), self._encoder.T)
+        return self._active(pre.float())
 
     def activations_of(self, x: Rows, latents: npt.NDArray[np.int64]) -> Rows:
         """Activations of a few latents: exactly those columns of `encode`.
@@ -162,44 +177,70 @@ class SparseAutoencoder:
         Raises:
             SAEError: `x` has another width, or there is no such latent.
         """
-        wanted = torch.from_numpy(np.array(latents, np.int64))
-        if wanted.numel() and not 0 <= int(wanted.min()) <= int(wanted.max()) < self.config.d_sae:
+        wanted = np.array(latents, np.int64)
+        if wanted.size and not 0 <= int(wanted.min()) <= int(wanted.max()) < self.config.d_sae:
             raise SAEError(
                 f"latents {int(wanted.min())} to {int(wanted.max())} were asked for; this SAE has "
                 f"0 to {self.config.d_sae - 1}"
             )
-        out = np.zeros((len(x), len(wanted)), np.float32)
-        for start, rows, pre in self._pre_activations(x):
-            columns = torch.where(self._activation.active(pre), pre, 0.0)[:rows, wanted]
-            out[start : start + rows] = columns.numpy()
-        return out
+        if self._k_per_row is not None:
+            # Whether a latent is among the k largest depends on all the others.
+            return np.asarray(self.encode(x)[:, wanted].toarray(), np.float32)
+        centred = torch.from_numpy(self._centred(x)).double()
+        pre = torch.addmm(self._bias[wanted], centred, self._encoder[wanted].T).float().numpy()
+        return np.where(pre > self._thresholds[wanted], pre, np.float32(0))
+
+    @cached_property
+    def screen(self) -> Screen:
+        """The encoder, rounded for a first look."""
+        return Screen.of(self.weights.w_enc.numpy(), self.weights.b_enc.numpy())
 
     def decode(self, codes: csr_array[Any]) -> Rows:
         """Reconstructed hidden states of (n, d_sae) codes: (n, d_in) float32, not scaled."""
         decoded = codes @ self.weights.w_dec.numpy() + self.weights.b_dec.numpy()
         return np.asarray(decoded / np.float32(self.config.scale), np.float32)
 
-    def _blocks(self, x: Rows) -> Iterator[tuple[int, Selection, Rows]]:
-        """For each block: its first row, the active entries and their values."""
-        for start, rows, pre in self._pre_activations(x):
-            at = Selection.from_mask(self._activation.active(pre)[:rows])
-            yield start, at, pre[at.rows, at.latents].numpy()
+    @cached_property
+    def _encoder(self) -> Tensor:
+        return self.weights.w_enc.double()
 
-    def _pre_activations(self, x: Rows) -> Iterator[tuple[int, int, Tensor]]:
-        """For each block: its first row, its rows, and (BLOCK, d_sae) pre-activations."""
-        d_in, weights = self.config.d_in, self.weights
-        if x.ndim != 2 or x.shape[1] != d_in:
-            raise SAEError(f"hidden states have shape {x.shape}; this SAE wants (rows, {d_in})")
-        for start in range(0, len(x), BLOCK):
-            rows = min(BLOCK, len(x) - start)
-            block = np.zeros((BLOCK, d_in), np.float32)
-            block[:rows] = x[start : start + rows]
-            centred = torch.from_numpy(block).mul_(self.config.scale).sub_(weights.b_dec)
-            yield start, rows, torch.addmm(weights.b_enc, centred, weights.w_enc.T)
+    @cached_property
+    def _bias(self) -> Tensor:
+        return self.weights.b_enc.double()
+
+    @cached_property
+    def _thresholds(self) -> Rows:
+        """(d_sae,) float32 above which a latent is active, as far as that is all there is to it."""
+        threshold = self.weights.threshold.numpy()
+        return np.broadcast_to(
+            threshold if threshold.size else np.float32(0), self.config.d_sae
+        ).copy()
+
+    @property
+    def _k_per_row(self) -> int | None:
+        return self.config.k if self.config.activation == "topk" else None
+
+    def _active(self, pre: Tensor) -> Rows:
+        """Pre-activations of the active latents, 0 elsewhere."""
+        active: Rows = torch.where(self._activation.active(pre), pre, 0.0).numpy()
+        return active
+
+    def _centred(self, x: Rows) -> Rows:
+        """(n, d_in): what the encoder is multiplied with."""
+        if x.ndim != 2 or x.shape[1] != self.config.d_in:
+            raise SAEError(
+                f"hidden states have shape {x.shape}; this SAE wants (rows, {self.config.d_in})"
+            )
+        scaled = np.asarray(x, np.float32) * np.float32(self.config.scale)
+        centred: Rows = scaled - self.weights.b_dec.numpy()
+        return centred
 
 
-def _joined(parts: list[Any], dtype: type) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+def _maxima(codes: Rows, segment: npt.NDArray[np.int64], n_segments: int) -> Rows:
+    """(n_segments, d_sae) largest value of each column over a segment's rows; 0 without rows."""
+    pooled = np.zeros((n_segments, codes.shape[1]), np.float32)
+    np.maximum.at(pooled, segment, codes)
+    return pooled
 
 
 def _check_segments(segment: npt.NDArray[np.int64], rows: int, n_segments: int) -> None:

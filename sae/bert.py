@@ -69,7 +69,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class Bert:
-    """Token ids to hidden states, in float32."""
+    """Token ids to hidden states, computed in the format of the weights."""
 
     words: Tensor
     positions: Tensor
@@ -97,22 +97,24 @@ class Bert:
         """
         x = self.norm(self.words[ids] + self.positions[: ids.shape[1]])
         attend = None if bool(mask.all()) else mask[:, None, None, :]
-        found = {0: x} if 0 in layers else {}
+        found = {0: x.float()} if 0 in layers else {}
         for number, block in enumerate(self.blocks[: max(layers)], start=1):
             x = block(x, attend)
             if number in layers:
-                found[number] = x
+                found[number] = x.float()
         return found
 
     @classmethod
-    def load(cls, folder: Path, config: Mapping[str, Any]) -> Self:
-        """Read `model.safetensors` of a BERT checkpoint.
+    def load(
+        cls, folder: Path, config: Mapping[str, Any], dtype: torch.dtype = torch.float32
+    ) -> Self:
+        """Read `model.safetensors` of a BERT checkpoint, into weights of this format.
 
         Raises ModelError when the file is missing or truncated, or a tensor is missing.
         """
         try:
             tensors = load_file(folder / "model.safetensors")
-            return cls._assemble(_Weights(tensors), {**_DEFAULTS, **config})
+            return cls._assemble(_Weights(tensors, dtype), {**_DEFAULTS, **config})
         except (SafetensorError, OSError) as error:
             raise ModelError(
                 f"cannot read the reader's weights {folder / 'model.safetensors'}: {error}; copy "
@@ -140,17 +142,18 @@ class Bert:
 
 
 class _Weights:
-    """Tensors of a checkpoint by name, as float32.
+    """Tensors of a checkpoint by name, in one format.
 
     Checkpoints with a task's head have `bert.` before each name; old ones call the weight and
     bias of a norm `gamma` and `beta`.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
         self._tensors = {_plain_name(name): tensor for name, tensor in tensors.items()}
+        self._dtype = dtype
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._tensors[name].to(torch.float32)
+        return self._tensors[name].to(self._dtype)
 
     def linear(self, *names: str) -> _Linear:
         """One product that computes several linear maps at once."""

@@ -61,6 +61,11 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.density)
 
+    @property
+    def scale(self) -> NDArray[np.float32]:
+        """(d_sae,) what activations are divided by: the 90th percentile, 1 where there is none."""
+        return np.where(self.p90 > 0, self.p90, np.float32(1))
+
     def name(self, latent: int) -> str:
         """The best label's text, or the bare number."""
         labels = self.labels[latent]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 
 from glassdex.errors import SAEError
 from glassdex.sae.autoencoder import SparseAutoencoder
-from glassdex.sae.reader import ReadBatch, Reader
+from glassdex.sae.reader import Batch, ReadBatch, Reader
+from glassdex.sae.workers import ordered_map
+
+QUERIES = 256
+"""Texts whose vectors as a query are remembered; some kilobytes each."""
 
 Hidden = NDArray[np.float32]
 OnBatch = Callable[[Hidden], None]
@@ -51,6 +56,7 @@ class TextEncoder:
             )
         self.reader = reader
         self.sae = sae
+        self._remembered = lru_cache(QUERIES)(self._read_query)
 
     def encode(self, texts: Sequence[str], on_batch: OnBatch | None = None) -> Encoded:
         """Read texts whole; longer ones than a window are read in overlapping windows.
@@ -60,15 +66,21 @@ class TextEncoder:
         """
         tokens = self.reader.tokenize(texts)
         pools = _Pools(len(texts), self.reader.width, self.sae.config.d_sae)
-        for batch in self.reader.read(tokens):
-            pools.add(batch, self._max_pool(batch))
+        for batch, latents in ordered_map(self._encode_batch, self.reader.batches(tokens)):
+            pools.add(batch, latents)
             if on_batch is not None:
                 on_batch(batch.hidden)
         counts = np.array([len(t.ids) for t in tokens], dtype=np.int64)
         return Encoded(pools.dense(), pools.latents(), counts)
 
     def encode_query(self, text: str) -> Encoded:
-        """Read one short text quickly, without padding; a longer one than a window as `encode`."""
+        """Read one short text quickly, without padding; a longer one than a window as `encode`.
+
+        The last QUERIES texts are remembered; do not write to what is returned.
+        """
+        return self._remembered(text)
+
+    def _read_query(self, text: str) -> Encoded:
         (tokens,) = self.reader.tokenize([text])
         if len(tokens.ids) > self.reader.window:
             return self.encode([text])
@@ -104,6 +116,10 @@ class TextEncoder:
             "d_sae": self.sae.config.d_sae,
             "latent_pooling": "max",
         }
+
+    def _encode_batch(self, batch: Batch) -> tuple[ReadBatch, sp.csr_array]:
+        seen = self.reader.forward(batch)
+        return seen, self._max_pool(seen)
 
     def _max_pool(self, batch: ReadBatch) -> sp.csr_array:
         return self.sae.encode_max(batch.hidden, batch.window, len(batch.windows))

@@ -8,7 +8,7 @@ from typing import Any
 
 from glassdex.errors import FingerprintError
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the stored layout; raised when stored vectors change their meaning."""
 
 

@@ -13,7 +13,10 @@ from torch import Tensor
 
 from glassdex.errors import ModelError, UsageError
 from glassdex.sae.checkpoint import DEFAULT_READER, Checkpoint, find_checkpoint
+from glassdex.sae.precision import native_bfloat16
 from glassdex.sae.windows import Span, split
+from glassdex.sae.workers import ordered_map
+from glassdex.settings import ReadingPrecision, Settings
 
 TOKENS_PER_BATCH = 512
 """Every forward pass of one padded length has the same number of rows, so that a text's vectors
@@ -51,6 +54,15 @@ class Window:
     span: Span
     ids: Sequence[int]
     """Token ids with the special tokens around them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows to be read at once, in a pass of `rows` rows of `length` tokens."""
+
+    windows: Sequence[Window]
+    rows: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +112,16 @@ class Reader:
         layer: int,
         revision: str | None = None,
         sha256: str | None = None,
+        precision: ReadingPrecision | None = None,
     ) -> "Reader":
-        """Load a reader by name.
+        """Load a reader by name; `precision` is GLASSDEX_PRECISION if None.
 
         Raises ModelError when it is missing or of an unknown kind, when its weights do not have
         the SHA-256 asked for, or when it has no such layer.
         """
         checkpoint = find_checkpoint(name, revision, sha256=sha256)
-        return cls(checkpoint, layer, _load_encoder(checkpoint), _load_tokenizer(checkpoint))
+        encoder = _load_encoder(checkpoint, _dtype(precision or Settings().precision))
+        return cls(checkpoint, layer, encoder, _load_tokenizer(checkpoint))
 
     @property
     def width(self) -> int:
@@ -154,16 +168,20 @@ class Reader:
         return encodings
 
     def read(self, tokens: Sequence[Encoding]) -> Iterator[ReadBatch]:
-        """Read tokenised texts in batches of similar length, shortest first.
+        """Read tokenised texts in batches of similar length, shortest first, on all threads.
 
-        Memory is that of one batch of TOKENS_PER_BATCH tokens, whatever the texts.
+        Memory is that of a few batches of TOKENS_PER_BATCH tokens, whatever the texts.
         """
+        return ordered_map(self.forward, self.batches(tokens))
+
+    def batches(self, tokens: Sequence[Encoding]) -> Iterator[Batch]:
+        """What `read` reads at a time, to be given to `forward`."""
         buckets: Mapping[int, list[Window]] = self._buckets(tokens)
         for length in sorted(buckets):
             rows = max(1, TOKENS_PER_BATCH // length)
             windows = buckets[length]
             for start in range(0, len(windows), rows):
-                yield self._forward(windows[start : start + rows], rows, length)
+                yield Batch(windows[start : start + rows], rows, length)
 
     def read_one(self, tokens: Encoding) -> ReadBatch:
         """Read one text of at most `window` tokens without padding: the quick way for a query.
@@ -175,7 +193,7 @@ class Reader:
                 f"the text has {len(tokens.ids)} tokens, one pass takes {self.window}: use `read`"
             )
         (whole,) = self._windows(0, tokens)
-        return self._forward([whole], 1, max(1, len(whole.ids)))
+        return self.forward(Batch([whole], 1, max(1, len(whole.ids))))
 
     def _buckets(self, tokens: Sequence[Encoding]) -> dict[int, list[Window]]:
         buckets: dict[int, list[Window]] = defaultdict(list)
@@ -190,12 +208,14 @@ class Reader:
             yield Window(text, span, [*self._prefix, *ids[span.start : span.stop], *self._suffix])
 
     def _padded(self, length: int) -> int:
-        step = 16 if length <= 64 else 32
+        step = 8 if length <= 64 else 16
         return min(max(1, -(-length // step)) * step, self.checkpoint.window)
 
-    def _forward(self, windows: Sequence[Window], rows: int, length: int) -> ReadBatch:
-        ids = torch.zeros((rows, length), dtype=torch.int64)
-        mask = torch.zeros((rows, length), dtype=torch.bool)
+    def forward(self, batch: Batch) -> ReadBatch:
+        """One forward pass."""
+        windows = batch.windows
+        ids = torch.zeros((batch.rows, batch.length), dtype=torch.int64)
+        mask = torch.zeros((batch.rows, batch.length), dtype=torch.bool)
         for row, window in enumerate(windows):
             ids[row, : len(window.ids)] = torch.tensor(window.ids)
             mask[row, : len(window.ids)] = True
@@ -236,11 +256,17 @@ def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     return encoded.ids[:content], encoded.ids[tail:]
 
 
-def _load_encoder(checkpoint: Checkpoint) -> Encoder:
+def _dtype(precision: ReadingPrecision) -> torch.dtype:
+    """bfloat16 where it is asked for, or where it is left to us and the processor has it."""
+    coarse = precision == "bfloat16" or (precision == "auto" and native_bfloat16())
+    return torch.bfloat16 if coarse else torch.float32
+
+
+def _load_encoder(checkpoint: Checkpoint, dtype: torch.dtype) -> Encoder:
     if _is_plain_bert(checkpoint):
         from glassdex.sae.bert import Bert
 
-        return Bert.load(checkpoint.folder, checkpoint.config)
+        return Bert.load(checkpoint.folder, checkpoint.config, dtype)
     from glassdex.sae.huggingface import HuggingFaceEncoder
 
     return HuggingFaceEncoder(checkpoint.folder)

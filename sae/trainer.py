@@ -17,6 +17,7 @@ from glassdex.sae.autoencoder import SparseAutoencoder, Weights, weight_shapes
 from glassdex.sae.batches import ActivationSource
 from glassdex.sae.config import SAEConfig
 from glassdex.sae.folder import CONFIG, save
+from glassdex.sae.fused_step import FusedStep
 from glassdex.sae.training_config import TrainConfig
 from glassdex.sae.training_state import (
     CHECKPOINT,
@@ -26,7 +27,8 @@ from glassdex.sae.training_state import (
     run_identity,
     save_checkpoint,
 )
-from glassdex.sae.training_step import train_step
+from glassdex.sae.training_step import fused_train_step, train_step
+from glassdex.sae.workers import worker_count
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,17 @@ def _run(
     batches = source.batches(
         train.batch_size, epochs=train.epochs, seed=train.seed, start_step=state.step
     )
+    fused = FusedStep(state, train) if FusedStep.supports(state.config.activation) else None
+    if fused is None:
+        torch.set_num_threads(worker_count())  # autograd's products are split over threads
     first, started = state.step, time.monotonic()
     saved = started
     for batch in islice(batches, total - state.step):
-        loss = train_step(state, torch.from_numpy(batch), train, total)
+        rows = torch.from_numpy(batch)
+        if fused is None:
+            loss = train_step(state, rows, train, total)
+        else:
+            loss = fused_train_step(fused, state, rows, train, total)
         if not math.isfinite(loss):
             raise SAEError(
                 f"the loss is {loss} after step {state.step}: training diverged; lower "

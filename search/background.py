@@ -21,48 +21,50 @@ SAMPLE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Vectors of n documents, as stored.
+    """Vectors of n documents, as stored, in double precision to be computed with.
 
-    dense: (n, width) float32. latents: (n, d_sae) float32 CSR. words: n sparse vectors.
+    dense: (n, width) float64. latents: (n, d_sae) float64 CSR. words: (n, 2^32) float64 CSR, a
+    column for each hash of a word.
     """
 
     ids: Sequence[str]
-    dense: NDArray[np.float32]
+    dense: NDArray[np.float64]
     latents: sp.csr_array
-    words: Sequence[SparseVector]
+    words: sp.csr_array
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, rows: NDArray[np.int64]) -> "Vectors":
         return Vectors(
-            [self.ids[i] for i in rows],
-            self.dense[rows],
-            self.latents[rows],
-            [self.words[i] for i in rows],
+            [self.ids[i] for i in rows], self.dense[rows], self.latents[rows], self.words[rows]
         )
 
     def word_scores(self, weights: Mapping[int, float]) -> NDArray[np.float64]:
         """(n,) sum over words of weight times the document's value."""
-        return np.array(
-            [sum(weights.get(i, 0.0) * v for i, v in w.as_dict().items()) for w in self.words]
-        )
+        scores = np.zeros(len(self))
+        rows = np.repeat(np.arange(len(self)), np.diff(self.words.indptr))
+        for word in sorted(weights):
+            at = np.flatnonzero(self.words.indices == word)
+            scores[rows[at]] += weights[word] * self.words.data[at]
+        return scores
 
 
 def vectors_of(records: Sequence[Record], width: int, d_sae: int) -> Vectors:
     """Gather records that were fetched with all three vectors."""
+    dense = np.array([r.dense[DENSE] for r in records], dtype=np.float64).reshape(-1, width)
+    latents, words = (_matrix(records, name, n) for name, n in ((LATENTS, d_sae), (WORDS, 2**32)))
+    return Vectors([r.id for r in records], dense, latents, words)
+
+
+def _matrix(records: Sequence[Record], name: str, columns: int) -> sp.csr_array:
+    """A sparse vector of each record as a row."""
     empty = SparseVector.of([], [])
-    latents = [r.sparse.get(LATENTS, empty) for r in records]
-    counts = np.array([0, *(len(v) for v in latents)])
-    data = [v.values for v in latents] or [empty.values]
-    columns = [v.indices for v in latents] or [empty.indices]
-    matrix = sp.csr_array(
-        (np.concatenate(data), np.concatenate(columns).astype(np.int32), counts.cumsum()),
-        shape=(len(records), d_sae),
-    )
-    dense = np.array([r.dense[DENSE] for r in records], dtype=np.float32).reshape(-1, width)
-    words = [r.sparse.get(WORDS, empty) for r in records]
-    return Vectors([r.id for r in records], dense, matrix, words)
+    rows = [record.sparse.get(name, empty) for record in records]
+    starts = np.cumsum([0, *(len(row) for row in rows)])
+    values = np.concatenate([empty.values, *(row.values for row in rows)]).astype(np.float64)
+    indices = np.concatenate([empty.indices, *(row.indices for row in rows)]).astype(np.int64)
+    return sp.csr_array((values, indices, starts), shape=(len(rows), columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,11 @@ def read_background(index: Index) -> Background:
     records = next(islice(pages, 1), [])
     d_sae = len(catalogue)
     sample = vectors_of(records, index.bundle.encoder.reader.width, d_sae)
-    scale = np.where(catalogue.p90 > 0, catalogue.p90, 1.0).astype(np.float64)
+    scale = catalogue.scale.astype(np.float64)
     n = len(sample)
     count = np.bincount(sample.latents.indices, minlength=d_sae)
     prior = np.clip(catalogue.density, 1e-4, 1.0)
-    scaled = sample.latents.astype(np.float64)
+    scaled = sample.latents.copy()
     scaled.data /= scale[scaled.indices]
     mean = np.asarray(scaled.sum(axis=0)).reshape(-1) / max(1, n)
     square = np.asarray(scaled.power(2).sum(axis=0)).reshape(-1) / max(1, n)
@@ -108,5 +110,5 @@ def read_background(index: Index) -> Background:
         scale=scale,
         mean=mean,
         spread=np.sqrt(np.maximum(square - mean**2, 0)),
-        dense_mean=sample.dense.astype(np.float64).sum(axis=0) / max(1, n),
+        dense_mean=sample.dense.sum(axis=0) / max(1, n),
     )

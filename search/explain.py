@@ -44,7 +44,7 @@ def _contributions(
         return []
     matrix = ranked.vectors.latents
     entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
-    latents, activations = matrix.indices[entries], matrix.data[entries].astype(np.float64)
+    latents, activations = matrix.indices[entries], matrix.data[entries]
     parts = plan.shares["property"] * plan.latents[latents] * activations
     order = np.argsort(-np.abs(parts), kind="stable")
     return [

@@ -31,8 +31,8 @@ def in_common(documents: Vectors, background: Background) -> Common:
     when there is no document."""
     if not len(documents):
         return Common(np.zeros_like(background.dense_mean), np.zeros_like(background.mean))
-    dense = documents.dense.astype(np.float64).mean(axis=0) - background.dense_mean
-    scaled = documents.latents.astype(np.float64)
+    dense = documents.dense.mean(axis=0) - background.dense_mean
+    scaled = documents.latents.copy()
     scaled.data /= background.scale[scaled.indices]
     mean = np.asarray(scaled.sum(axis=0)).reshape(-1) / len(documents)
     spread = np.maximum(background.spread, _FLOOR)

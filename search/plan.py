@@ -32,10 +32,9 @@ class Plan:
         """(n,) the source's own score of each document, in double precision."""
         if source == "dense":
             # Not a BLAS product: its last bits depend on how many documents are scored at once.
-            dense = documents.dense.astype(np.float64)
-            return np.asarray(np.einsum("nd,d->n", dense, self.dense))
+            return np.asarray(np.einsum("nd,d->n", documents.dense, self.dense))
         if source == "property":
-            return np.asarray(documents.latents.astype(np.float64) @ self.latents)
+            return np.asarray(documents.latents @ self.latents)
         return documents.word_scores(self.words)
 
     @property

@@ -56,10 +56,11 @@ def make_plan(
     Raises UsageError on a latent that the SAE does not have.
     """
     _check_latents(request, len(index.bundle.catalogue))
+    if request.mode == "bm25":
+        return Plan({"bm25": 1.0}, words=_words(index, request.text)), _nothing(index)
     query = _wanted(index, background, request)
-    if request.mode in ("dense", "bm25"):
-        share: dict[Source, float] = {"dense" if request.mode == "dense" else "bm25": 1.0}
-        return Plan(share, dense=_unit(query.dense), words=_words(index, request.text)), query
+    if request.mode == "dense":
+        return Plan({"dense": 1.0}, dense=_unit(query.dense)), query
     directions = _standardised(background, query.dense, query.latents)
     if request.text.strip():
         first = _first_documents(index, background, request, directions)
@@ -75,9 +76,7 @@ def _check_latents(request: SearchRequest, d_sae: int) -> None:
 
 def _wanted(index: Index, background: Background, request: SearchRequest) -> QueryVectors:
     """The text less the negative texts; all zero for a query by latents alone."""
-    query = QueryVectors(
-        np.zeros(index.bundle.encoder.reader.width), np.zeros(len(index.bundle.catalogue)), {}
-    )
+    query = _nothing(index)
     if request.text.strip():
         query = read_query(index, background, request.text)
     for text in request.negatives:
@@ -90,13 +89,19 @@ def _wanted(index: Index, background: Background, request: SearchRequest) -> Que
     return query
 
 
+def _nothing(index: Index) -> QueryVectors:
+    width, d_sae = index.bundle.encoder.reader.width, len(index.bundle.catalogue)
+    return QueryVectors(np.zeros(width), np.zeros(d_sae), {})
+
+
 def _first_documents(
     index: Index, background: Background, request: SearchRequest, directions: _Directions
 ) -> _Directions:
     """What the first documents of a hybrid ranking have in common."""
     plan = _hybrid(index, background, request, directions)
     k = min(FEEDBACK_DOCUMENTS, 1 + len(background.sample) // 20)
-    common = in_common(rank(index, plan, k=k, where=request.where).vectors, background)
+    first = rank(index, plan, k=k, where=request.where, payload=False)
+    common = in_common(first.vectors, background)
     return _standardised(background, common.dense, common.latents)
 
 

@@ -1,9 +1,9 @@
 """From a plan to a ranking: engines propose, double precision decides.
 
-Each source proposes its best documents; every proposed document then gets every source's score,
-so the fused score of a document does not depend on which source found it. The first ones are
-scored again in double precision from their stored vectors, and ties go to the smaller id: every
-engine, and any number of shards, gives the same ranking.
+Each source proposes its best documents; every proposed document that could be among the first
+then gets every source's score, so the fused score of a document does not depend on which source
+found it. The first ones are scored again in double precision from their stored vectors, and ties
+go to the smaller id: every engine, and any number of shards, gives the same ranking.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassdex.indexer.index import DENSE, LATENTS, WORDS, Index
+from glassdex.sae.workers import ordered_map
 from glassdex.search.background import Vectors, vectors_of
 from glassdex.search.plan import Plan, Source
 from glassdex.store.filters import Filter, Ids
 from glassdex.store.types import Record, Scored, SparseVector
 
-CANDIDATES = 1000
-"""Documents that each source proposes, at least."""
+CANDIDATES = 500
+"""Documents that each of several sources proposes, at least; twice as many as are asked for."""
 
 EXACT_BELOW = 200_000
 """Up to this many documents the dense source looks at all of them; above, at the engine's graph."""
 
-_MARGIN = 32
-_SLACK = 1e-4
+_SLACK = 1e-3
+"""How far an engine's score may be off, as a share: it rounds a query to half precision where the
+vectors are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,17 @@ class Ranked:
     ranks: Mapping[Source, Mapping[str, int]]
 
 
-def rank(index: Index, plan: Plan, *, k: int, where: Filter | None = None) -> Ranked:
-    """The k best documents of a plan."""
-    found = {source: _propose(index, plan, source, k, where) for source in plan.shares}
-    best = _fuse(index, plan, found)[: k + _MARGIN]
+def rank(
+    index: Index, plan: Plan, *, k: int, where: Filter | None = None, payload: bool = True
+) -> Ranked:
+    """The k best documents of a plan; without their payloads if those are not needed."""
+    found = _proposals(index, plan, k, where)
+    best = _fuse(index, plan, found, _with_margin(k))[: _with_margin(k)]
     if len(best) > k:
         cut = best[k - 1].score - _SLACK * max(1.0, abs(best[k - 1].score))
         best = [b for b in best if b.score >= cut]
-    records = index.documents.get([b.id for b in best], vectors=(DENSE, LATENTS, WORDS))
+    ids = [hit.id for hit in best]
+    records = index.documents.get(ids, payload=payload, vectors=(DENSE, LATENTS, WORDS))
     vectors = vectors_of(records, index.bundle.encoder.reader.width, len(index.bundle.catalogue))
     by_source = {source: plan.scores(source, vectors) for source in plan.shares}
     scores = sum(
@@ -68,11 +73,18 @@ def rank(index: Index, plan: Plan, *, k: int, where: Filter | None = None) -> Ra
     )
 
 
-def _propose(
-    index: Index, plan: Plan, source: Source, k: int, where: Filter | None
-) -> list[Scored]:
-    limit = max(CANDIDATES, k + _MARGIN) if len(plan.shares) > 1 else k + _MARGIN
-    return _ask(index, plan, source, limit, where)
+def _with_margin(k: int) -> int:
+    """Documents to look at closely so that the first k are among them."""
+    return k + 32 + k // 8
+
+
+def _proposals(
+    index: Index, plan: Plan, k: int, where: Filter | None
+) -> dict[Source, list[Scored]]:
+    """What each source proposes, all asked at the same time."""
+    limit = max(CANDIDATES, 2 * k) if len(plan.shares) > 1 else _with_margin(k)
+    answers = ordered_map(lambda source: _ask(index, plan, source, limit, where), plan.shares)
+    return dict(zip(plan.shares, answers, strict=True))
 
 
 def _ask(
@@ -89,13 +101,59 @@ def _ask(
     return store.search_sparse(WORDS, words, limit=limit, where=where)
 
 
-def _fuse(index: Index, plan: Plan, found: Mapping[Source, Sequence[Scored]]) -> list[Scored]:
-    """All proposed documents by fused score, every source asked about every one of them."""
-    everyone = frozenset(hit.id for hits in found.values() for hit in hits)
-    total = dict.fromkeys(everyone, 0.0)
-    for source, hits in found.items():
-        missing = everyone.difference(hit.id for hit in hits)
-        late = _ask(index, plan, source, len(missing), Ids(missing)) if missing else []
-        for hit in (*hits, *late):
-            total[hit.id] += plan.shares[source] * hit.score
-    return sorted((Scored(i, s) for i, s in total.items()), key=lambda hit: (-hit.score, hit.id))
+def _fuse(
+    index: Index, plan: Plan, found: Mapping[Source, Sequence[Scored]], wanted: int
+) -> list[Scored]:
+    """The `wanted` proposed documents of the highest fused score, and perhaps some more.
+
+    A document that a source did not propose has at most the score of the last one it did; one
+    that has nothing in common with a sparse query has 0 and is never proposed. Sources are
+    asked about such documents only where that could bring them among the first.
+    """
+    points = sorted({hit.id for hits in found.values() for hit in hits})
+    if not points:
+        return []
+    number = {point: n for n, point in enumerate(points)}
+    scores = {source: _known(hits, number, source) for source, hits in found.items()}
+
+    def totals(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        parts = [plan.shares[source] * known[rows] for source, (known, _) in scores.items()]
+        return np.asarray(np.sum(parts, axis=0))
+
+    everyone = np.arange(len(points))
+    most = totals(everyone)
+    order = np.argsort(-most, kind="stable")
+    asked, done = 0, min(len(points), 2 * wanted)
+    while asked < done:
+        for source, (known, proposed) in scores.items():
+            late = [int(n) for n in order[asked:done] if not proposed[n]]
+            known[late] = 0
+            for hit in _ask_about(index, plan, source, [points[n] for n in late]):
+                known[number[hit.id]] = hit.score
+        exact = np.sort(totals(order[:done]))
+        cut = exact[-min(wanted, done)]
+        asked, done = done, max(done, int(np.count_nonzero(most >= cut)))
+    fused = totals(everyone)
+    return [
+        Scored(points[n], float(fused[n]))
+        for n in sorted(order[:done].tolist(), key=lambda n: (-fused[n], points[n]))
+    ]
+
+
+def _known(
+    hits: Sequence[Scored], number: Mapping[str, int], source: Source
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """A source's score of each of n documents, or the most it can be, and whether it is known."""
+    last = hits[-1].score if hits else 0.0
+    scores = np.full(len(number), last if source == "dense" else max(0.0, last))
+    proposed = np.zeros(len(number), np.bool_)
+    rows = [number[hit.id] for hit in hits]
+    scores[rows], proposed[rows] = [hit.score for hit in hits], True
+    return scores, proposed
+
+
+def _ask_about(index: Index, plan: Plan, source: Source, points: Sequence[str]) -> Sequence[Scored]:
+    """The scores of some documents; one without anything in common with the query is left out."""
+    if not points:
+        return []
+    return _ask(index, plan, source, len(points), Ids(frozenset(points)))

@@ -20,6 +20,7 @@ def pytest_configure(config):
     cache = tempfile.mkdtemp(prefix="glassdex-hub-")
     os.environ.update(HF_HUB_OFFLINE="1", HF_HOME=cache)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["GLASSDEX_PRECISION"] = "float32"  # the same numbers on every processor
     config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
 
 
@@ -154,7 +155,8 @@ def _write_tokenizer(folder):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """An empty home for indexes, and nothing else set in the environment."""
-    for name in [n for n in os.environ if n.startswith(("GLASSDEX_", "QDRANT_", "OPENAI_"))]:
+    ours = ("GLASSDEX_", "QDRANT_", "OPENAI_")
+    for name in [n for n in os.environ if n.startswith(ours) and n != "GLASSDEX_PRECISION"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GLASSDEX_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)  # settings are read from a `.env` file here as well

@@ -106,7 +106,7 @@ class ClientStore:
         All are checked before any is sent. More than `REQUEST_BYTES` go in several requests,
         of which the first ones stand if a later one fails; repeating the call is harmless.
         """
-        validation.check_points(self._schema, points)
+        points = validation.checked_points(self._schema, points)
         for batch in cut(points, request_bytes, REQUEST_BYTES):
             self._send([client_point(point) for point in batch])
 

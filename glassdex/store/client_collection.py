@@ -129,7 +129,12 @@ def _connect(url: str, api_key: SecretStr | None) -> QdrantClient:
 def _dense_config(schema: StoreSchema) -> dict[str, models.VectorParams]:
     """Stored vectors are unit vectors already: the dot product leaves them as they are."""
     return {
-        name: models.VectorParams(size=dimension, distance=models.Distance.DOT, on_disk=True)
+        name: models.VectorParams(
+            size=dimension,
+            distance=models.Distance.DOT,
+            on_disk=True,
+            datatype=_datatype(schema, name),
+        )
         for name, dimension in schema.dense.items()
     }
 
@@ -137,8 +142,12 @@ def _dense_config(schema: StoreSchema) -> dict[str, models.VectorParams]:
 def _sparse_config(schema: StoreSchema) -> dict[str, models.SparseVectorParams]:
     return {
         name: models.SparseVectorParams(
-            index=models.SparseIndexParams(on_disk=True),
+            index=models.SparseIndexParams(on_disk=True, datatype=_datatype(schema, name)),
             modifier=models.Modifier.IDF if weighted else None,
         )
         for name, weighted in schema.sparse.items()
     }
+
+
+def _datatype(schema: StoreSchema, name: str) -> models.Datatype:
+    return models.Datatype.FLOAT16 if name in schema.half else models.Datatype.FLOAT32

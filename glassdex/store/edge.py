@@ -59,6 +59,8 @@ class EdgeStore:
         self._unsealed = manifest.unsealed
         self._writing = RLock()
         self._closed = False
+        self._writes = 0
+        self._counted: dict[str, tuple[int, int]] = {}
 
     @classmethod
     def create(cls, folder: Path, schema: StoreSchema) -> Self:
@@ -104,7 +106,7 @@ class EdgeStore:
 
         Now and then this seals what was written, which takes about a second.
         """
-        validation.check_points(self.schema, points)
+        points = validation.checked_points(self.schema, points)
         if not points:
             return
         added = sum(map(weight, points))
@@ -114,6 +116,7 @@ class EdgeStore:
             converted = [edge_point(point) for point in points]
             with self._shard.engine() as engine:
                 engine.update(edge.UpdateOperation.upsert_points(converted))
+            self._writes += 1
             self._unsealed += added
             if self._unsealed >= SEAL_AT:
                 self._compact()
@@ -130,6 +133,7 @@ class EdgeStore:
                 self._remember(replace(self._manifest, rewritten=True))
                 with self._shard.engine() as engine:
                     engine.update(edge.UpdateOperation.delete_points_by_filter(where))
+                self._writes += 1
         return doomed
 
     def get(
@@ -180,7 +184,7 @@ class EdgeStore:
         """
         validation.check_sparse_name(self.schema, name)
         params = edge.SearchParams(idf=self._corpus(name))
-        having = self._count(edge.Filter(must=[edge.HasVectorCondition(name)]))
+        having = self._having(name)
         factors: list[float] = []
         for batch in batched(indices, PAGE):
             requests = [_single_index(name, index, params) for index in batch]
@@ -290,6 +294,16 @@ class EdgeStore:
         """Note for `_corpus` if one of `ids` is about to be replaced."""
         if not self._manifest.rewritten and self._count(edge_filter(Ids(frozenset(ids)))):
             self._remember(replace(self._manifest, rewritten=True))
+
+    def _having(self, name: str) -> int:
+        """Points with that vector; counted once for every state of the store, since it takes
+        milliseconds for a large one."""
+        counted = self._counted.get(name)
+        if counted is None or counted[0] != self._writes:
+            writes = self._writes
+            having = self._count(edge.Filter(must=[edge.HasVectorCondition(name)]))
+            counted = self._counted[name] = (writes, having)
+        return counted[1]
 
     def _corpus(self, name: str) -> edge.IdfParams | None:
         """Have document frequencies counted afresh where replaced points would blur them.

@@ -51,13 +51,19 @@ def _config(schema: StoreSchema, graph_edges: int, segment_kb: int) -> edge.Edge
     cold = edge.Memory.Cold
     return edge.EdgeConfig(
         vectors={
-            name: edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Dot, memory=cold)
+            name: edge.EdgeVectorParams(
+                size=dimension,
+                distance=edge.Distance.Dot,
+                datatype=_datatype(schema, name),
+                memory=cold,
+            )
             for name, dimension in schema.dense.items()
         },
         sparse_vectors={
             name: edge.EdgeSparseVectorParams(
                 full_scan_threshold=_SPARSE_SCAN_POINTS,
                 modifier=edge.Modifier.Idf if weighted else None,
+                datatype=_datatype(schema, name),
                 memory=cold,
             )
             for name, weighted in schema.sparse.items()
@@ -69,6 +75,11 @@ def _config(schema: StoreSchema, graph_edges: int, segment_kb: int) -> edge.Edge
         payload_memory=cold,
         id_tracker_memory=cold,
     )
+
+
+def _datatype(schema: StoreSchema, name: str) -> edge.VectorStorageDatatype:
+    half = name in schema.half
+    return edge.VectorStorageDatatype.Float16 if half else edge.VectorStorageDatatype.Float32
 
 
 def index_operations() -> list[edge.UpdateOperation]:

@@ -49,7 +49,7 @@ class MemoryStore:
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points whole, replacing any with the same ids; all or none."""
-        validation.check_points(self._schema, points)
+        points = validation.checked_points(self._schema, points)
         for point in points:
             self._points[point.id] = Point(
                 point.id,

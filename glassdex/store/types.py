@@ -81,15 +81,17 @@ class StoreSchema:
 
     dense: name to dimension; vectors are compared by dot product, so store unit vectors for
     cosine. sparse: name to whether the engine multiplies each index by its inverse document
-    frequency, ln(1 + (N - n + 0.5) / (n + 0.5)).
+    frequency, ln(1 + (N - n + 0.5) / (n + 0.5)). half: names of vectors, dense or sparse, whose
+    values are kept in half precision: rounded to float16 on the way in, on every engine alike.
     """
 
     dense: Mapping[str, int] = field(default_factory=dict)
     sparse: Mapping[str, bool] = field(default_factory=dict)
+    half: frozenset[str] = frozenset()
 
-    def to_json(self) -> dict[str, dict[str, Any]]:
+    def to_json(self) -> dict[str, Any]:
         """As kept beside the data; `from_json` reads it."""
-        return {"dense": dict(self.dense), "sparse": dict(self.sparse)}
+        return {"dense": dict(self.dense), "sparse": dict(self.sparse), "half": sorted(self.half)}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Self:
@@ -97,6 +99,7 @@ class StoreSchema:
         return cls(
             {str(name): int(dimension) for name, dimension in raw["dense"].items()},
             {str(name): bool(weighted) for name, weighted in raw["sparse"].items()},
+            frozenset(str(name) for name in raw.get("half", ())),
         )
 
 

@@ -4,10 +4,12 @@ import copy
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassdex.errors import UsageError
 from glassdex.store.filters import RESERVED, is_unicode
@@ -16,6 +18,7 @@ from glassdex.store.types import Point, SparseVector, StoreSchema
 MAX_DEPTH = 64
 """Levels of nesting in a payload; engines stop reading at about 120."""
 
+_LARGEST_HALF = 65_504.0
 _INT64 = range(-(2**63), 2**63)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -33,6 +36,8 @@ def check_schema(schema: StoreSchema) -> None:
     for name in (*schema.dense, *schema.sparse):
         if not _NAME.fullmatch(name):
             raise UsageError(f"a vector is named {name!r}: use 1 to 64 letters, digits, - and _")
+    if strange := schema.half - schema.dense.keys() - schema.sparse.keys():
+        raise UsageError(f"there is no vector {min(strange)!r} to keep in half precision")
     if both := schema.dense.keys() & schema.sparse.keys():
         raise UsageError(f"the vector {min(both)!r} is both dense and sparse: rename one")
     for name, dimension in schema.dense.items():
@@ -40,12 +45,41 @@ def check_schema(schema: StoreSchema) -> None:
             raise UsageError(f"the vector {name!r} has {dimension} dimensions: use 1 to 65536")
 
 
-def check_points(schema: StoreSchema, points: Sequence[Point]) -> None:
-    """Raise UsageError naming the first malformed point and its fault."""
+def checked_points(schema: StoreSchema, points: Sequence[Point]) -> Sequence[Point]:
+    """The points, rounded as the schema says.
+
+    Raises UsageError naming the first malformed point and its fault.
+    """
     for point in points:
-        fault = _fault(schema, point)
+        fault = _fault(schema, point) or _half_fault(schema, point)
         if fault is not None:
             raise UsageError(f"point {point.id!r}: {fault}; nothing of its batch was written")
+    return [_rounded(schema, point) for point in points] if schema.half else points
+
+
+def _half_fault(schema: StoreSchema, point: Point) -> str | None:
+    for name in sorted(schema.half):
+        values = point.dense.get(name)
+        if values is None and name in point.sparse:
+            values = point.sparse[name].values
+        if values is not None and len(values) and np.abs(values).max() > _LARGEST_HALF:
+            return f"the vector {name!r} has a value beyond {_LARGEST_HALF:,.0f}, kept as float16"
+    return None
+
+
+def _rounded(schema: StoreSchema, point: Point) -> Point:
+    dense = {n: _half(v) if n in schema.half else v for n, v in point.dense.items()}
+    sparse = {
+        name: SparseVector.of(vector.indices, _half(vector.values))
+        if name in schema.half
+        else vector
+        for name, vector in point.sparse.items()
+    }
+    return replace(point, dense=dense, sparse=sparse)
+
+
+def _half(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return values.astype(np.float16).astype(np.float32)
 
 
 def _fault(schema: StoreSchema, point: Point) -> str | None:

@@ -37,7 +37,7 @@ def test_another_fingerprint_is_refused_by_its_fields(settings, monkeypatch):
     with Index.open_or_create(settings, "notes"):
         pass
     monkeypatch.setattr(index_module, "SCHEMA", 99)
-    with pytest.raises(FingerprintError, match="'notes' was made with other vectors: schema is 1"):
+    with pytest.raises(FingerprintError, match="'notes' was made with other vectors: schema is 2"):
         Index.open(settings, "notes")
     monkeypatch.undo()
     Index.open(settings, "notes").close()  # and the refused one is not held open

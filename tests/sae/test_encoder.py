@@ -8,7 +8,7 @@ from glassdex.errors import SAEError
 from glassdex.sae.autoencoder import SparseAutoencoder, Weights
 from glassdex.sae.config import SAEConfig
 from glassdex.sae.encoder import TextEncoder
-from glassdex.sae.reader import TOKENS_PER_BATCH
+from glassdex.sae.reader import TOKENS_PER_BATCH, Reader
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog.",
@@ -82,6 +82,31 @@ def test_embeddings_are_those_of_sentence_transformers(encoder):
     model = SentenceTransformer(str(encoder.reader.checkpoint.folder), device="cpu")
     wanted = model.encode(SENTENCES, normalize_embeddings=True, show_progress_bar=False)
     np.testing.assert_allclose(encoder.encode(SENTENCES).dense, wanted, atol=1e-5, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def coarse(tiny_sae):
+    """The same encoder with a reader that computes in bfloat16."""
+    return TextEncoder(Reader.load(layer=4, precision="bfloat16"), tiny_sae)
+
+
+def test_embeddings_in_bfloat16_are_close_to_those_in_float32(encoder, coarse, demo_texts):
+    exact, near = (one.encode(demo_texts[::7]).dense for one in (encoder, coarse))
+    assert np.einsum("nd,nd->n", exact, near).min() > 0.9995
+
+
+def test_neighbours_do_not_change_a_bit_in_bfloat16_either(coarse, demo_texts):
+    whole = coarse.encode(demo_texts[:60])
+    some = [3, 17, 41]
+    found = coarse.encode([demo_texts[n] for n in some])
+    assert np.array_equal(found.dense, whole.dense[some])
+    assert (found.latents != whole.latents[some]).nnz == 0
+
+
+def test_a_query_that_was_read_is_remembered(encoder):
+    assert encoder.encode_query("the very same words") is encoder.encode_query(
+        "the very same words"
+    )
 
 
 def test_a_query_is_encoded_like_a_document(encoder, encoded, texts):

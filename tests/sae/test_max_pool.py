@@ -5,23 +5,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassdex.sae.max_pool import MaxPool
+from glassdex.sae.screen import Screen
 
-ENTRIES = st.lists(
-    st.tuples(st.integers(0, 5), st.integers(0, 6), st.integers(1, 9)), max_size=40
+DOCUMENTS, LATENTS = 6, 7
+ROWS = st.lists(
+    st.tuples(st.integers(0, DOCUMENTS - 1), st.lists(st.integers(-9, 9), min_size=7, max_size=7)),
+    max_size=40,
 ).map(sorted)
 
 
 @settings(deadline=None)
-@given(entries=ENTRIES, cuts=st.lists(st.integers(0, 40), max_size=5))
-def test_equals_a_dictionary_of_maxima_however_the_entries_are_cut(entries, cuts):
-    pool = MaxPool(6, 7)
-    edges = [0, *sorted(min(cut, len(entries)) for cut in cuts), len(entries)]
+@given(rows=ROWS, cuts=st.lists(st.integers(0, 40), max_size=5))
+def test_equals_a_dictionary_of_maxima_however_the_rows_are_cut(rows, cuts):
+    identity, nothing = np.eye(LATENTS, dtype=np.float32), np.zeros(LATENTS, np.float32)
+    threshold = np.arange(LATENTS, dtype=np.float32) / 2
+    pool = MaxPool(Screen.of(identity, nothing), threshold, None, DOCUMENTS)
+    documents = np.array([document for document, _ in rows], np.int64)
+    states = np.array([state for _, state in rows], np.float32).reshape(-1, LATENTS)
+    edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
     for start, end in pairwise(edges):
-        part = np.array(entries[start:end], np.int64).reshape(-1, 3)
-        pool.add(part[:, 0], part[:, 1], part[:, 2].astype(np.float32))
-    wanted = np.zeros((6, 7), np.float32)
-    for document, latent, value in entries:
-        wanted[document, latent] = max(wanted[document, latent], value)
+        pool.add(states[start:end], documents[start:end])
+    wanted = np.zeros((DOCUMENTS, LATENTS), np.float32)
+    np.maximum.at(wanted, documents, np.where(states > threshold, states, 0))
     result = pool.result()
     assert np.array_equal(result.toarray(), wanted)
     assert result.dtype == np.float32

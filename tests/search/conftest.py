@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from glassdex.indexer.document import Document
-from glassdex.indexer.index import DENSE, LATENTS, WORDS, Index
+from glassdex.indexer.index import DENSE, HALF, LATENTS, WORDS, Index
 from glassdex.indexer.latents import MEANING, fill_latents
+from glassdex.indexer.pruning import Pruning
 from glassdex.indexer.run import index_documents
 from glassdex.sae.autoencoder import SparseAutoencoder, Weights
 from glassdex.sae.bundle import Bundle
@@ -82,7 +83,7 @@ def make_index(bundle, tmp_path_factory):
         width = bundle.encoder.reader.width
         folder = tmp_path_factory.mktemp(engine)
         schemas = {
-            "documents": StoreSchema(dense={DENSE: width}, sparse={LATENTS: False, WORDS: True}),
+            "documents": StoreSchema({DENSE: width}, {LATENTS: False, WORDS: True}, HALF),
             "latents": StoreSchema(dense={MEANING: width}),
         }
         stores = {
@@ -92,7 +93,9 @@ def make_index(bundle, tmp_path_factory):
             for part, schema in schemas.items()
         }
         fill_latents(stores["latents"], bundle.catalogue)
-        return Index(name, stores["documents"], stores["latents"], bundle, WordEncoder())
+        return Index(
+            name, stores["documents"], stores["latents"], bundle, WordEncoder(), Pruning(None)
+        )
 
     return make
 
@@ -116,3 +119,19 @@ def ask():
     from glassdex.search.request import SearchRequest
 
     return lambda text="", **changes: replace(SearchRequest("x"), text=text, **changes)
+
+
+@pytest.fixture
+def stored(bundle):
+    """What an index keeps of documents: their vectors in half precision."""
+
+    def half(values):
+        return values.astype(np.float16).astype(np.float32)
+
+    def encode(documents):
+        encoded = bundle.encoder.encode([document.text for document in documents])
+        latents = encoded.latents.copy()
+        latents.data = half(latents.data)
+        return replace(encoded, dense=half(encoded.dense), latents=latents)
+
+    return encode

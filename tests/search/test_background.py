@@ -6,10 +6,10 @@ from glassdex.search.background import Vectors, read_background, vectors_of
 from glassdex.store.types import Point, SparseVector
 
 
-def test_it_measures_what_is_in_the_index(index, documents, bundle):
+def test_it_measures_what_is_in_the_index(index, documents, bundle, stored):
     background = read_background(index)
     assert background.sample.ids == sorted(d.point_id for d in documents)
-    encoded = bundle.encoder.encode([d.text for d in documents])
+    encoded = stored(documents)
     latents = encoded.latents.toarray().astype(np.float64)
     scaled = latents / background.scale
     np.testing.assert_allclose(background.mean, scaled.mean(0), atol=1e-9)

@@ -26,8 +26,8 @@ def test_without_a_text_the_most_frequent_come_first(index, bundle):
     assert all(latent.similarity is None for latent in found)
 
 
-def test_a_page_counts_what_is_in_the_index(index, documents, bundle):
-    activations = bundle.encoder.encode([d.text for d in documents]).latents.toarray()
+def test_a_page_counts_what_is_in_the_index(index, documents, bundle, stored):
+    activations = stored(documents).latents.toarray()
     latent = int(np.argmax((activations > 0).sum(0)))
     column = activations[:, latent]
     page = inspect_latent(index, latent, 4)
@@ -39,11 +39,11 @@ def test_a_page_counts_what_is_in_the_index(index, documents, bundle):
     np.testing.assert_allclose([p.activation for p in page.passages], expected, rtol=1e-6)
     for passage in page.passages:
         strongest = max(passage.spans, key=lambda span: span.activation)
-        assert strongest.activation == pytest.approx(passage.activation, rel=1e-5)
+        assert strongest.activation == pytest.approx(passage.activation, rel=5e-4)
 
 
-def test_co_active_latents_are_active_in_the_same_documents(index, documents, bundle):
-    active = bundle.encoder.encode([d.text for d in documents]).latents.toarray() > 0
+def test_co_active_latents_are_active_in_the_same_documents(index, documents, bundle, stored):
+    active = stored(documents).latents.toarray() > 0
     latent = int(np.argmax(active.sum(0)))
     for other in inspect_latent(index, latent, 1).co_active:
         share = active[active[:, latent], other.id].mean()
@@ -52,8 +52,8 @@ def test_co_active_latents_are_active_in_the_same_documents(index, documents, bu
         assert other.lift == pytest.approx(share / max(active[:, other.id].mean(), 1e-3))
 
 
-def test_a_silent_latent_has_an_empty_page(index, documents, bundle):
-    active = bundle.encoder.encode([d.text for d in documents]).latents.toarray() > 0
+def test_a_silent_latent_has_an_empty_page(index, documents, bundle, stored):
+    active = stored(documents).latents.toarray() > 0
     silent = np.flatnonzero(~active.any(0))
     if not len(silent):
         pytest.skip("every latent of the test SAE is active somewhere")

@@ -24,19 +24,19 @@ def test_a_score_is_the_sum_of_what_is_shown(searcher, mode, query):
             assert hit.sources["property"].contribution == pytest.approx(sum(latents), abs=1e-5)
 
 
-def test_property_scores_are_weights_times_activations(searcher, documents, bundle):
+def test_property_scores_are_weights_times_activations(searcher, documents, bundle, stored):
     result = searcher.search(SearchRequest("thanks the staff", k=50, mode="property"), spans=False)
     weight = np.zeros(len(bundle.catalogue))
     for latent in result.latents:
         weight[latent.id] = latent.weight / bundle.catalogue.p90[latent.id]
-    oracle = bundle.encoder.encode([d.text for d in documents]).latents @ weight
+    oracle = stored(documents).latents @ weight
     expected = sorted(oracle.tolist(), reverse=True)[:50]
     np.testing.assert_allclose([hit.score for hit in result.hits], expected, atol=1e-5)
 
 
-def test_dense_scores_are_cosines(searcher, documents, bundle):
+def test_dense_scores_are_cosines(searcher, documents, bundle, stored):
     result = searcher.search(SearchRequest("bad weather", k=150, mode="dense"), spans=False)
-    dense = bundle.encoder.encode([d.text for d in documents]).dense
+    dense = stored(documents).dense
     cosines = dict(
         zip(
             [d.doc_id for d in documents],
@@ -76,11 +76,11 @@ def test_both_engines_and_any_order_give_the_same_ranking(make_index, documents)
     assert rankings[0] == rankings[1] == rankings[2]
 
 
-def test_latents_alone_are_a_search(searcher, documents, bundle):
+def test_latents_alone_are_a_search(searcher, documents, bundle, stored):
     latent = int(np.argmax(bundle.catalogue.density))
     result = searcher.search(SearchRequest(mode="property", weights={latent: 2.0}, k=5))
     assert [(w.id, w.weight) for w in result.latents] == [(latent, 2.0)]
-    activations = bundle.encoder.encode([d.text for d in documents]).latents.toarray()[:, latent]
+    activations = stored(documents).latents.toarray()[:, latent]
     expected = sorted(2.0 * activations / bundle.catalogue.p90[latent], reverse=True)[:5]
     np.testing.assert_allclose([hit.score for hit in result.hits], expected, rtol=1e-5)
     assert all(hit.spans for hit in result.hits)
@@ -126,7 +126,7 @@ def test_spans_show_where_the_latents_are_active(searcher):
         assert {span.latent for span in hit.spans} == shown.keys()
         for latent, activation in shown.items():
             spans = [s for s in hit.spans if s.latent == latent]
-            assert max(s.activation for s in spans) == pytest.approx(activation, rel=1e-5)
+            assert max(s.activation for s in spans) == pytest.approx(activation, rel=5e-4)
             assert all(0 <= s.start < s.end <= len(text) for s in spans)
 
 

@@ -23,7 +23,7 @@ from oracle import (
 from glassdex.errors import UsageError
 from glassdex.store.filters import AnyOf, Ids, Not, matches
 from glassdex.store.memory import MemoryStore
-from glassdex.store.types import Point, SparseVector
+from glassdex.store.types import Point, SparseVector, StoreSchema
 
 contract = settings(
     max_examples=int(os.environ.get("CONTRACT_EXAMPLES", "12")),
@@ -369,3 +369,22 @@ def test_optimize_and_flush_change_no_answer(make_store):
         assert_best(store.search_sparse(name, query, limit=50), wanted, 50, scale=20.0)
         assert store.idf(name, range(30)).tolist() == oracle.idf(name, range(30)).tolist()
     assert_same_points(everything(store), everything(oracle))
+
+
+def test_half_precision_is_the_same_on_every_engine(make_store):
+    schema = StoreSchema({"d": 3}, {"s": False, "w": True}, frozenset({"d", "s"}))
+    store = make_store(schema)
+    dense = np.array([0.1, 0.2, 0.3], np.float32)
+    sparse = SparseVector.of([1, 5], [0.1, 7.7])
+    given = point(1, payload={}, dense={"d": dense}, sparse={"s": sparse, "w": sparse})
+    store.upsert([given])
+    (found,) = store.get([given.id], vectors=("d", "s", "w"))
+    half = sparse.values.astype(np.float16).astype(np.float32)
+    assert np.array_equal(found.dense["d"], dense.astype(np.float16).astype(np.float32))
+    assert np.array_equal(found.sparse["s"].values, half)
+    assert found.sparse["w"] == sparse
+    (hit,) = store.search_sparse("s", SparseVector.of([5], [2.0]), limit=1)
+    assert hit.score == pytest.approx(2 * float(half[1]), rel=1e-6)
+    huge = point(2, payload={}, dense={}, sparse={"s": SparseVector.of([1], [70_000.0])})
+    with pytest.raises(UsageError, match="beyond 65,504, kept as float16"):
+        store.upsert([huge])
