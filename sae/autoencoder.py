@@ -19,12 +19,6 @@ from glassdex.sae.screen import Screen
 
 Rows = npt.NDArray[np.float32]
 
-FEW = 64
-"""Rows, as those of a query, for which the plain formula is quicker than a first look."""
-
-_FEW_LATENTS = 32_768
-"""Up to here; the plain formula needs the encoder in float64."""
-
 
 @dataclass(frozen=True)
 class Weights:
@@ -141,8 +135,6 @@ class SparseAutoencoder:
         """
         _check_segments(segment, len(x), n_segments)
         centred = self._centred(x)
-        if len(x) <= FEW and self.config.d_sae <= _FEW_LATENTS:
-            return csr_array(_maxima(self.codes(x), segment, n_segments))
         pool = MaxPool(self.screen, self._thresholds, self._k_per_row, n_segments)
         pool.add(centred, segment)
         return pool.result()
@@ -234,13 +226,6 @@ class SparseAutoencoder:
         scaled = np.asarray(x, np.float32) * np.float32(self.config.scale)
         centred: Rows = scaled - self.weights.b_dec.numpy()
         return centred
-
-
-def _maxima(codes: Rows, segment: npt.NDArray[np.int64], n_segments: int) -> Rows:
-    """(n_segments, d_sae) largest value of each column over a segment's rows; 0 without rows."""
-    pooled = np.zeros((n_segments, codes.shape[1]), np.float32)
-    np.maximum.at(pooled, segment, codes)
-    return pooled
 
 
 def _check_segments(segment: npt.NDArray[np.int64], rows: int, n_segments: int) -> None:

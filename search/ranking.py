@@ -19,7 +19,7 @@ from glassdex.search.plan import Plan, Source
 from glassdex.store.filters import Filter, Ids
 from glassdex.store.types import Record, Scored, SparseVector
 
-CANDIDATES = 500
+CANDIDATES = 200
 """Documents that each of several sources proposes, at least; twice as many as are asked for."""
 
 EXACT_BELOW = 200_000
@@ -75,7 +75,7 @@ def rank(
 
 def _with_margin(k: int) -> int:
     """Documents to look at closely so that the first k are among them."""
-    return k + 32 + k // 8
+    return k + 8 + k // 4
 
 
 def _proposals(
@@ -123,7 +123,7 @@ def _fuse(
     everyone = np.arange(len(points))
     most = totals(everyone)
     order = np.argsort(-most, kind="stable")
-    asked, done = 0, min(len(points), 2 * wanted)
+    asked, done = 0, min(len(points), wanted)
     while asked < done:
         for source, (known, proposed) in scores.items():
             late = [int(n) for n in order[asked:done] if not proposed[n]]

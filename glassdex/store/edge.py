@@ -184,7 +184,7 @@ class EdgeStore:
         """
         validation.check_sparse_name(self.schema, name)
         params = edge.SearchParams(idf=self._corpus(name))
-        having = self._having(name)
+        having = self._remembered(name, edge.Filter(must=[edge.HasVectorCondition(name)]))
         factors: list[float] = []
         for batch in batched(indices, PAGE):
             requests = [_single_index(name, index, params) for index in batch]
@@ -229,6 +229,8 @@ class EdgeStore:
 
     def count(self, where: Filter | None = None) -> int:
         """Number of matching points, exact."""
+        if where is None:
+            return self._remembered("", None)
         return self._count(edge_filter(where))
 
     def facet(self, key: str, *, where: Filter | None = None, limit: int = 100) -> dict[Any, int]:
@@ -295,15 +297,14 @@ class EdgeStore:
         if not self._manifest.rewritten and self._count(edge_filter(Ids(frozenset(ids)))):
             self._remember(replace(self._manifest, rewritten=True))
 
-    def _having(self, name: str) -> int:
-        """Points with that vector; counted once for every state of the store, since it takes
-        milliseconds for a large one."""
-        counted = self._counted.get(name)
-        if counted is None or counted[0] != self._writes:
+    def _remembered(self, name: str, where: edge.Filter | None) -> int:
+        """A count under a name, made once for every state of the store: counting a large one
+        takes milliseconds."""
+        known = self._counted.get(name)
+        if known is None or known[0] != self._writes:
             writes = self._writes
-            having = self._count(edge.Filter(must=[edge.HasVectorCondition(name)]))
-            counted = self._counted[name] = (writes, having)
-        return counted[1]
+            known = self._counted[name] = (writes, self._count(where))
+        return known[1]
 
     def _corpus(self, name: str) -> edge.IdfParams | None:
         """Have document frequencies counted afresh where replaced points would blur them.

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glassdex.errors import SAEError
-from glassdex.sae.autoencoder import FEW, SparseAutoencoder, Weights, weight_shapes
+from glassdex.sae.autoencoder import SparseAutoencoder, Weights, weight_shapes
 from glassdex.sae.config import SAEConfig
 
 D_IN, D_SAE = 24, 60
@@ -62,7 +62,7 @@ def test_encode_is_its_definition(activation, k):
 def test_encode_equals_the_plain_formula_to_the_last_bit(activation, k, d_sae):
     sae, x = random_sae(activation, k, d_sae=d_sae), states(BLOCK + 37)
     assert np.array_equal(sae.encode(x).toarray(), sae.codes(x))
-    assert np.array_equal(sae.encode(x[:FEW]).toarray(), sae.codes(x)[:FEW])
+    assert np.array_equal(sae.encode(x[:9]).toarray(), sae.codes(x)[:9])
 
 
 @pytest.mark.parametrize(("activation", "k"), KINDS)
@@ -119,12 +119,12 @@ def test_tied_activations_go_to_the_lower_latent():
     rows = torch.ones(D_SAE, D_IN) / D_IN**0.5
     config = SAEConfig(D_IN, D_SAE, "topk", 4)
     weights = Weights(rows, torch.zeros(D_SAE), rows, torch.zeros(D_IN), torch.zeros(0))
-    codes = SparseAutoencoder(config, weights).encode(np.abs(states(FEW + 1)))
-    assert codes.indices.tolist() == [0, 1, 2, 3] * (FEW + 1)
+    codes = SparseAutoencoder(config, weights).encode(np.abs(states(9)))
+    assert codes.indices.tolist() == [0, 1, 2, 3] * (9)
 
 
 def test_states_that_are_not_numbers_activate_nothing():
-    sae, x = random_sae("batchtopk"), states(FEW + 2)
+    sae, x = random_sae("batchtopk"), states(9)
     x[1], x[2, 0] = np.nan, np.inf
     codes = sae.encode(x)
     assert np.diff(codes.indptr)[1] == 0
