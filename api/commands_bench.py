@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from glassdex.api.console import err, escaped, out, print_json, warn
-from glassdex.api.options import AsJson, load_settings, one_thread_per_product
+from glassdex.api.options import AsJson, load_settings
 
 if TYPE_CHECKING:
     from glassdex.evals.bench import BenchRow
@@ -94,7 +94,6 @@ def measure(
     from glassdex.sae.bundle import BUNDLED
 
     settings = load_settings()
-    one_thread_per_product()
     names = list(dict.fromkeys(benches))
     with TemporaryDirectory(prefix="glassdex-bench-") as folder, _corpus(documents) as corpus:
         for peer, reason in absent_peers(names).items():

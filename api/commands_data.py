@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from glassdex.api.console import err, escaped, out, print_json, warn
-from glassdex.api.options import AsJson, IndexName, Sae, Url, load_settings, one_thread_per_product
+from glassdex.api.options import AsJson, IndexName, Sae, Url, load_settings
 
 if TYPE_CHECKING:
     from glassdex.indexer.failures import FailureLog
@@ -109,7 +109,6 @@ def index_sources(
     from glassdex.indexer.sources import read_documents
 
     place_of(settings, name)  # refuses a bad name before a file is named by it
-    one_thread_per_product()
     failures = FailureLog(settings.home / "failures" / f"{name}.jsonl")
     with failures:
         # An index is not made before there is a document for it.

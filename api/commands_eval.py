@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassdex.api.console import escaped, out, print_json, warn
-from glassdex.api.options import AsJson, Sae, load_settings, one_thread_per_product
+from glassdex.api.options import AsJson, Sae, load_settings
 from glassdex.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ def eval_command(
 
     wanted = _wanted(systems)
     settings = load_settings()
-    one_thread_per_product()
     target = to or settings.home / "eval"
     with ExitStack() as open_indexes, EvalProgress() as progress:
 

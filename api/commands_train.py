@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from glassdex.api.console import escaped, out, print_json, warn
-from glassdex.api.options import AsJson, Where, load_settings, one_thread_per_product
+from glassdex.api.options import AsJson, Where, load_settings
 from glassdex.sae.config import ActivationName, SAEConfig
 from glassdex.sae.training_config import TrainConfig
 
@@ -86,7 +86,6 @@ def train_command(
     from glassdex.sae.reader import Reader
 
     load_settings()  # a wrong one is told before anything is read
-    one_thread_per_product()
     read = Reader.load(reader, layer=layer)
     top = k if activation in _WITH_K else None
     plan = BuildPlan(
@@ -132,7 +131,6 @@ def label_command(
     from glassdex.sae.describe import describe
 
     load_settings()  # a wrong one is told before anything is read
-    one_thread_per_product()
     encoder = load_encoder(sae)
     chosen = islice(_Texts(sources, text_field, where, share=1.0)(), texts)
     with counter("describing latents", texts) as advance:

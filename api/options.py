@@ -66,20 +66,11 @@ def _complaint(error: "ValidationError") -> str:
     return f"the setting {variable}{seen}: {first['msg']}; see docs/settings.md"
 
 
-def one_thread_per_product() -> None:
-    """Compute each of torch's products on one thread: batches are what runs side by side, and a
-    query is too small for two threads not to wait for each other."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 @contextmanager
 def opened(name: str, url: str | None) -> "Iterator[Index]":
     """An index for reading."""
     from glassdex.indexer.index import Index
 
     settings = load_settings(url)
-    one_thread_per_product()
     with Index.open(settings, name) as index:
         yield index

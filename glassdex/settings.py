@@ -39,9 +39,9 @@ class Settings(BaseSettings):
     """Threads that read and encode; None takes one for each processor."""
 
     precision: ReadingPrecision = "auto"
-    """Number format of the reader's products. `auto` is bfloat16 where the processor has
-    instructions for it, two to three times as fast, and float32 elsewhere. The cosine between an
-    embedding in one and in the other is 0.9999, so an index made with one answers to the other.
+    """Number format of a BERT reader's products. `auto` is bfloat16 where the processor has
+    instructions for it and float32 elsewhere. The cosine between an embedding in one and in the
+    other is 0.9999, so an index made with one answers to the other.
     """
 
     max_document_chars: int = Field(default=1_000_000, ge=1)

@@ -74,7 +74,7 @@ def index_documents(
             report,
             indexed=report.indexed + len(part.documents),
             skipped=report.skipped + part.skipped,
-            tokens=report.tokens + part.tokens,
+            tokens=report.tokens + int(part.encoded.tokens.sum()),
             seconds=time.perf_counter() - started,
         )
         if on_progress is not None:
@@ -90,11 +90,7 @@ class _Part:
 
     documents: Sequence[Document]
     skipped: int
-    encoded: Encoded | None
-
-    @property
-    def tokens(self) -> int:
-        return int(self.encoded.tokens.sum()) if self.encoded is not None else 0
+    encoded: Encoded
 
 
 def _encoded(index: Index, chunks: Iterable[list[Document]], probe: Probe) -> Iterator[_Part]:
@@ -108,10 +104,7 @@ def _encoded(index: Index, chunks: Iterable[list[Document]], probe: Probe) -> It
         probe.add(hidden)
 
     def encode(documents: Sequence[Document], skipped: int) -> _Part:
-        texts = [document.text for document in documents]
-        if not texts:
-            return _Part(documents, skipped, None)
-        encoded = index.bundle.encoder.encode(texts, on_batch)
+        encoded = index.bundle.encoder.encode([document.text for document in documents], on_batch)
         kept = index.pruning.prune(encoded.latents, index.bundle.catalogue.scale)
         return _Part(documents, skipped, replace(encoded, latents=kept))
 
@@ -172,8 +165,6 @@ def _changed(
 
 def _write(index: Index, part: _Part) -> None:
     encoded, documents = part.encoded, part.documents
-    if encoded is None:
-        return
     for start in range(0, len(documents), _UPSERT):
         index.documents.upsert(
             [

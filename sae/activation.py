@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -73,7 +72,7 @@ class BatchTopK(_Plain):
         """At most k * rows in the batch; ties go to the lower row, then the lower latent."""
         flat = pre.numpy().reshape(-1)
         wanted = self.k * len(pre)
-        least = kth_largest(flat, wanted)
+        least = np.partition(flat, -wanted)[-wanted]
         if least <= 0:
             return pre > 0
         mask = flat >= least
@@ -142,21 +141,6 @@ BUILDERS: Mapping[str, Callable[[int, Tensor, float], Activation]] = {
     "jumprelu": lambda _k, threshold, bandwidth: JumpReLU(threshold, bandwidth),
 }
 """One entry for each value of `SAEConfig.activation`: (k, threshold, bandwidth) to activation."""
-
-
-def kth_largest(values: npt.NDArray[np.float32], k: int) -> np.float32:
-    """The k-th largest of (n,) values, exactly.
-
-    A sixteenth of the values gives a bound that is most likely a little low, above which few
-    values are left to sort; if it proves too high, all values are sorted.
-    """
-    sample = values[::16]
-    rank = min(len(sample), k // 16 + k // 64 + 1)
-    above = values[values >= np.partition(sample, -rank)[-rank]]
-    if len(above) < k:
-        above = values
-    least: np.float32 = np.partition(above, -k)[-k]
-    return least
 
 
 def _first_k(pre: Tensor, k: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from glassdex.errors import SAEError
 from glassdex.sae.activation import BUILDERS
 from glassdex.sae.config import SAEConfig
-from glassdex.sae.max_pool import MaxPool
+from glassdex.sae.max_pool import max_pool
 from glassdex.sae.screen import Screen
 
 Rows = npt.NDArray[np.float32]
@@ -134,10 +134,14 @@ class SparseAutoencoder:
             SAEError: `x` has another width, or `segment` is not ascending or out of range.
         """
         _check_segments(segment, len(x), n_segments)
-        centred = self._centred(x)
-        pool = MaxPool(self.screen, self._thresholds, self._k_per_row, n_segments)
-        pool.add(centred, segment)
-        return pool.result()
+        return max_pool(
+            self.screen,
+            self._centred(x),
+            segment,
+            n_segments,
+            threshold=self._thresholds,
+            k=self._k_per_row,
+        )
 
     def codes(self, x: Rows) -> Rows:
         """Dense codes of a few hidden states by the formula itself: what `encode` must equal.
@@ -153,8 +157,9 @@ class SparseAutoencoder:
         Raises:
             SAEError: `x` has another width.
         """
-        pre = torch.addmm(self._bias, torch.from_numpy(self._centred(x)).double(), self._encoder.T)
-        return self._active(pre.float())
+        pre = self._pre_activations(x, slice(None))
+        codes: Rows = torch.where(self._activation.active(pre), pre, 0.0).numpy()
+        return codes
 
     def activations_of(self, x: Rows, latents: npt.NDArray[np.int64]) -> Rows:
         """Activations of a few latents: exactly those columns of `encode`.
@@ -178,8 +183,7 @@ class SparseAutoencoder:
         if self._k_per_row is not None:
             # Whether a latent is among the k largest depends on all the others.
             return np.asarray(self.encode(x)[:, wanted].toarray(), np.float32)
-        centred = torch.from_numpy(self._centred(x)).double()
-        pre = torch.addmm(self._bias[wanted], centred, self._encoder[wanted].T).float().numpy()
+        pre = self._pre_activations(x, wanted).numpy()
         return np.where(pre > self._thresholds[wanted], pre, np.float32(0))
 
     @cached_property
@@ -192,30 +196,23 @@ class SparseAutoencoder:
         decoded = codes @ self.weights.w_dec.numpy() + self.weights.b_dec.numpy()
         return np.asarray(decoded / np.float32(self.config.scale), np.float32)
 
-    @cached_property
-    def _encoder(self) -> Tensor:
-        return self.weights.w_enc.double()
-
-    @cached_property
-    def _bias(self) -> Tensor:
-        return self.weights.b_enc.double()
+    def _pre_activations(self, x: Rows, latents: slice | npt.NDArray[np.int64]) -> Tensor:
+        """(n, m) float32 W_enc c + b_enc of some latents."""
+        bias, encoder = self.weights.b_enc[latents].double(), self.weights.w_enc[latents].double()
+        return torch.addmm(bias, torch.from_numpy(self._centred(x)).double(), encoder.T).float()
 
     @cached_property
     def _thresholds(self) -> Rows:
         """(d_sae,) float32 above which a latent is active, as far as that is all there is to it."""
-        threshold = self.weights.threshold.numpy()
-        return np.broadcast_to(
-            threshold if threshold.size else np.float32(0), self.config.d_sae
-        ).copy()
+        given = self.weights.threshold.numpy()
+        thresholds = np.zeros(self.config.d_sae, np.float32)
+        if given.size:
+            thresholds[:] = given
+        return thresholds
 
     @property
     def _k_per_row(self) -> int | None:
         return self.config.k if self.config.activation == "topk" else None
-
-    def _active(self, pre: Tensor) -> Rows:
-        """Pre-activations of the active latents, 0 elsewhere."""
-        active: Rows = torch.where(self._activation.active(pre), pre, 0.0).numpy()
-        return active
 
     def _centred(self, x: Rows) -> Rows:
         """(n, d_in): what the encoder is multiplied with."""

@@ -24,13 +24,13 @@ from torch import addmm, from_numpy
 
 from glassdex.sae import fused_kernels as kernels
 from glassdex.sae.fused_kernels import Adam, Code, Entries, Tensors
+from glassdex.sae.rounding import Floats
 from glassdex.sae.screen import Screen
 from glassdex.sae.selecting import Look
 from glassdex.sae.training_config import TrainConfig
 from glassdex.sae.training_state import TrainingState, learned_tensors
 from glassdex.sae.workers import ordered_map
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Part = tuple[int, int]
 Result = TypeVar("Result")
@@ -192,9 +192,8 @@ class FusedStep:
         """About the smallest active value, from the first rows."""
         rows = x[:_SAMPLE] - self._weights.b_dec
         pre = rows @ self._weights.w_enc.T + self._weights.b_enc
-        return max(
-            0.0, float(np.partition(pre, -self._k * len(rows), axis=None)[-self._k * len(rows)])
-        )
+        active = self._k * len(rows)
+        return max(0.0, float(np.partition(pre, -active, axis=None)[-active]))
 
     def _above(self, centred: Floats, threshold: Floats, k: int) -> Code:
         """Entries above the threshold; with k, the k largest of each row."""
@@ -210,15 +209,16 @@ class FusedStep:
         kept = found[:n].copy()
         return Code(counts, kept, values[:n], self._slots[kept])
 
-    def _top_dead(self, centred: Floats, dead: Ints) -> Code:
+    def _top_dead(self, x: Floats, dead: Ints) -> Code:
         """The aux_k largest of the dead latents in each row."""
-        k, n = min(self._train.aux_k, len(dead)), len(centred)
+        k, n = min(self._train.aux_k, len(dead)), len(x)
         counts = np.zeros(n, np.int64)
         found, values = np.empty(n * k, np.int32), np.empty(n * k, np.float32)
         m = 0
         if k:
+            centred = from_numpy(x - self._weights.b_dec)
             encoder, bias = self._weights.w_enc[dead], self._weights.b_enc[dead]
-            pre = addmm(from_numpy(bias), from_numpy(centred), from_numpy(encoder).T)
+            pre = addmm(from_numpy(bias), centred, from_numpy(encoder).T)
             m = kernels.strongest(pre.numpy(), dead, k, counts, found, values)
         slots = np.full(m, len(self._edges), np.int8)
         return Code(counts, found[:m], values[:m], slots)
@@ -226,7 +226,7 @@ class FusedStep:
     def _differentiate(self, x: Floats, part: Part, code: Code, dead: Ints) -> _Block:
         """Errors and slopes of some rows."""
         rows = slice(*part)
-        of_dead = self._top_dead(x[rows] - self._weights.b_dec, dead)
+        of_dead = self._top_dead(x[rows], dead)
         memory = self._memory[rows]
         block = _Block(
             code,

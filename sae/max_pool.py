@@ -7,12 +7,12 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from glassdex.sae.jit import kernel
+from glassdex.sae.rounding import Floats
 from glassdex.sae.screen import Latents, Rows, Screen
 from glassdex.sae.selecting import Look, candidates, first, value
 
 Ints = npt.NDArray[np.int64]
 Names = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float32]
 
 NOBODY = -1
 
@@ -26,7 +26,7 @@ class Work(NamedTuple):
     most: Floats
     """(d_sae,) its largest activations so far, 0 elsewhere."""
 
-    touched: npt.NDArray[np.int32]
+    touched: Names
     """(d_sae,) the latents it has, in no order."""
 
     counts: Ints
@@ -46,45 +46,45 @@ class Work(NamedTuple):
         )
 
 
-class MaxPool:
-    """Largest activation of each latent over the rows of a document, for rows in document order.
+def max_pool(
+    screen: Screen,
+    centred: Floats,
+    documents: Ints,
+    n_documents: int,
+    *,
+    threshold: Floats,
+    k: int | None = None,
+) -> csr_array[Any]:
+    """Largest activation of each latent over the rows of a document.
 
-    A document may be spread over any number of blocks. Memory: the result, and two arrays of
-    the size of the dictionary for each document of a block.
+    Memory: the result, and two arrays of the size of the dictionary for each document of a block
+    of rows; a document may be spread over any number of blocks.
+
+    Args:
+        screen: the encoder.
+        centred: (n, d_in) hidden states.
+        documents: (n,) document of each, ascending.
+        n_documents: their number; one without rows gets an empty code.
+        threshold: (d_sae,) above which a latent is active.
+        k: if given, only the k largest of a row are active.
+
+    Returns:
+        (n_documents, d_sae) float32 with ascending latents in each row.
     """
-
-    def __init__(self, screen: Screen, threshold: Floats, k: int | None, n_documents: int) -> None:
-        """With `k` the k largest positive latents of a row count, else those above (d_sae,)."""
-        d_sae = len(threshold)
-        self._screen, self._threshold, self._k = screen, threshold, k or 0
-        self._shape = (n_documents, d_sae)
-        self._work = Work.of(d_sae, n_documents)
-        self._done: list[tuple[npt.NDArray[np.int32], Floats]] = []
-
-    def add(self, centred: Floats, documents: Ints) -> None:
-        """Add (n, d_in) centred rows; no document may come before one of an earlier call."""
-        for first_row, rows in self._screen.look(centred):
-            self._add(rows, documents[first_row : first_row + len(rows.centred)])
-
-    def result(self) -> csr_array[Any]:
-        """(n_documents, n_latents) float32 with ascending latents in each row."""
-        self._add(None, np.zeros(0, np.int64))
-        latents = np.concatenate([found for found, _ in self._done])
-        values = np.concatenate([most for _, most in self._done])
-        indptr = np.concatenate([np.zeros(1, np.int64), self._work.counts.cumsum()])
-        return csr_array((values, latents, indptr), self._shape)
-
-    def _add(self, rows: Rows | None, documents: Ints) -> None:
-        """Pool rows; without any, finish the document that is open."""
-        ending = 1 + int(np.count_nonzero(np.diff(documents)))
-        found = np.empty(ending * self._shape[1], np.int32)
-        most = np.empty(ending * self._shape[1], np.float32)
-        if rows is None:
-            n = close(self._work, found, most, 0)
-        else:
-            latents = self._screen.latents
-            n = pool(rows, documents, latents, self._threshold, self._k, self._work, found, most)
-        self._done.append((found[:n].copy(), most[:n].copy()))
+    d_sae, done = len(threshold), [(np.zeros(0, np.int32), np.zeros(0, np.float32))]
+    work = Work.of(d_sae, n_documents)
+    for low, rows in screen.look(centred):
+        of_rows = documents[low : low + len(rows.centred)]
+        ending = 1 + int(np.count_nonzero(np.diff(of_rows)))
+        found, most = np.empty(ending * d_sae, np.int32), np.empty(ending * d_sae, np.float32)
+        n = pool(rows, of_rows, screen.latents, threshold, k or 0, work, found, most)
+        done.append((found[:n].copy(), most[:n].copy()))
+    found, most = np.empty(d_sae, np.int32), np.empty(d_sae, np.float32)
+    n = close(work, found, most, 0)
+    done.append((found[:n], most[:n]))
+    indptr = np.concatenate([np.zeros(1, np.int64), work.counts.cumsum()])
+    latents, values = (np.concatenate(parts) for parts in zip(*done, strict=True))
+    return csr_array((values, latents, indptr), (n_documents, d_sae))
 
 
 @kernel

@@ -15,7 +15,7 @@ from glassdex.errors import ModelError, UsageError
 from glassdex.sae.checkpoint import DEFAULT_READER, Checkpoint, find_checkpoint
 from glassdex.sae.precision import native_bfloat16
 from glassdex.sae.windows import Span, split
-from glassdex.sae.workers import ordered_map
+from glassdex.sae.workers import one_thread_per_product, ordered_map
 from glassdex.settings import ReadingPrecision, Settings
 
 TOKENS_PER_BATCH = 512
@@ -116,9 +116,13 @@ class Reader:
     ) -> "Reader":
         """Load a reader by name; `precision` is GLASSDEX_PRECISION if None.
 
+        From then on torch computes each product on one thread: batches are what runs side by
+        side, and a query is too small for two threads not to wait for each other.
+
         Raises ModelError when it is missing or of an unknown kind, when its weights do not have
         the SHA-256 asked for, or when it has no such layer.
         """
+        one_thread_per_product()
         checkpoint = find_checkpoint(name, revision, sha256=sha256)
         encoder = _load_encoder(checkpoint, _dtype(precision or Settings().precision))
         return cls(checkpoint, layer, encoder, _load_tokenizer(checkpoint))

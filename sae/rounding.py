@@ -55,11 +55,15 @@ def round_rows(rows: Floats, precision: Precision) -> Rounded:
     exact = torch.from_numpy(rows)
     coarse = exact if precision == "float32" else exact.to(torch.bfloat16)
     near = coarse.to(torch.float32).numpy()
-    return Rounded(coarse, unit, _norms(near), _norms(rows - near))
+    return Rounded(coarse, unit, norms_above(near), norms_above(rows - near))
 
 
-def _norms(rows: Floats) -> Floats:
-    norms: Floats = np.sqrt(np.einsum("nd,nd->n", rows, rows)) * _UP + _FLOOR
+def norms_above(rows: Floats, last: Floats | None = None) -> Floats:
+    """(n,) norm of each (d,) row, with one more number at its end if given; or a little more."""
+    squares = np.einsum("nd,nd->n", rows, rows)
+    if last is not None:
+        squares = squares + np.square(last)
+    norms: Floats = np.sqrt(squares) * _UP + _FLOOR
     return norms
 
 

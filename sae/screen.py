@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from glassdex.sae.precision import Precision, quickest
-from glassdex.sae.rounding import Floats, Rounded, round_rows
+from glassdex.sae.rounding import Floats, Rounded, norms_above, round_rows
 
 _EPSILON = 2.0**-24
 """Half a unit in the last place of a float32."""
@@ -37,6 +37,10 @@ _CACHED = 2**20
 _ONE = np.ones(1, np.float32)
 
 SIGMAS = 6.0
+"""Standard deviations that independent errors stay within, but for one product in 500 million."""
+
+_ABOUT = np.float32(1.01)
+"""More than 1 / (1 - relative)."""
 
 _STEPS = 32
 """Float32 operations on top of the product; there are fewer."""
@@ -58,7 +62,8 @@ class Rows(NamedTuple):
     """(n,) |c - c^| + delta |(c, 1)|: what a latent's norm is multiplied by."""
 
     margin: Floats
-    """(n,) how far a pre-activation can be below its bound, `relative` aside."""
+    """(n,) how far a pre-activation can be below a positive bound, but for a share of twice
+    `relative` of that bound."""
 
     relative: np.float32
 
@@ -92,7 +97,7 @@ class Screen:
         """Round (d_sae, d_in) encoder rows; in the quickest format of this processor if None."""
         precision = precision or quickest()
         rounded = round_rows(weight, precision)
-        norm = norms_with(weight, bias)
+        norm = norms_above(weight, bias)
         latents = Latents(weight, bias, rounded.unit, rounded.lost, norm)
         return cls(precision, rounded, latents)
 
@@ -103,7 +108,7 @@ class Screen:
         self.rounded.codes[span] = fresh.codes
         self.latents.unit[span] = fresh.unit
         self.latents.lost[span] = fresh.lost
-        self.latents.norm[span] = norms_with(self.latents.weight[span], self.latents.bias[span])
+        self.latents.norm[span] = norms_above(self.latents.weight[span], self.latents.bias[span])
 
     def look(self, centred: Floats, *, proven: bool = True) -> Iterator[tuple[int, Rows]]:
         """Coarse products of (n, d_in) centred hidden states with all latents, in blocks.
@@ -119,9 +124,12 @@ class Screen:
         d_sae, d_in = self.latents.weight.shape
         share = np.float32(1 if proven else min(1.0, SIGMAS / d_in**0.5))
         size = share * rounded.size
-        reach = share * rounded.lost + np.float32(self._delta()) * norms_with(centred, _ONE)
-        margin = 2 * (reach * self.latents.norm.max() + size * self.latents.lost.max())
+        reach = share * rounded.lost + np.float32(self._delta()) * norms_above(centred, _ONE)
         relative = np.float32(2.0**-8 if self.precision == "bfloat16" else 0)
+        slack = reach * self.latents.norm.max() + size * self.latents.lost.max()
+        # A latent with a positive bound shows at most that bound, its bias and this slack.
+        shown = np.abs(self.latents.bias).max() + slack
+        margin = 2 * (slack + _ABOUT * relative * shown)
         block = min(len(centred), block_rows(d_sae)) or 1
         memory = torch.empty((block, d_sae), dtype=self._dtype())
         for low in range(0, len(centred), block):
@@ -154,10 +162,3 @@ class Screen:
 def block_rows(d_sae: int) -> int:
     """Rows whose products with all latents stay in a processor's cache; at least 32."""
     return max(32, min(128, _CACHED // d_sae))
-
-
-def norms_with(rows: Floats, last: Floats) -> Floats:
-    """(n,) norm of each (d,) row with one more number at its end, or a little more."""
-    squares = np.einsum("nd,nd->n", rows, rows) + np.square(last)
-    norms: Floats = np.sqrt(squares) * np.float32(1 + 2.0**-12) + np.float32(1e-16)
-    return norms

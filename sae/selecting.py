@@ -22,6 +22,9 @@ FOLDED = 64
 """Columns that are compared to bound the k-th largest, if k is far below their number."""
 
 
+_TWICE = np.float32(2.02)
+
+
 class Look(NamedTuple):
     """Memory for looking at one row."""
 
@@ -69,7 +72,7 @@ def candidates(
     low = np.float32(0)
     if k:
         high = _high(look.top, k)
-        low = max(low, high - rows.margin[i] - 2 * rows.relative * look.top.max())
+        low = max(low, high - rows.margin[i] - _TWICE * rows.relative * look.top.max())
     excess, top = look.excess, look.top
     for t in range(len(top)):
         if top[t] >= low:

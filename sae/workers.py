@@ -23,16 +23,15 @@ _AHEAD = 2
 """Pieces in work or waiting, per thread: one to work on and one to go on with."""
 
 
-def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None
-) -> Iterator[Result]:
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """`map`, on several threads, with the results in order.
 
     Items are taken as results are asked for, never more than two per thread ahead, so memory is
     that of a few pieces. The first error is raised in its turn. `function` must not call this
     again. Parallel only where `function` leaves Python: in torch, in a kernel, in the tokenizer.
     """
-    pool = _pool(workers or worker_count())
+    workers = worker_count()
+    pool = _pool(workers)
     if pool is None:
         yield from map(function, items)
         return
@@ -40,7 +39,7 @@ def ordered_map(
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) >= _AHEAD * (workers or worker_count()):
+            if len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -68,9 +67,10 @@ def _pool(workers: int) -> ThreadPoolExecutor | None:
     if workers == 1:
         return None
     return ThreadPoolExecutor(
-        workers, thread_name_prefix="glassdex", initializer=_one_thread_per_product
+        workers, thread_name_prefix="glassdex", initializer=one_thread_per_product
     )
 
 
-def _one_thread_per_product() -> None:
+def one_thread_per_product() -> None:
+    """Have torch compute each product on the thread that asks for it."""
     torch.set_num_threads(1)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassdex.indexer.index import Index
+from glassdex.indexer.latents import MEANING
 from glassdex.search.background import Background
 
 OWN = 0.6
@@ -53,19 +54,14 @@ def read_query(index: Index, background: Background, text: str) -> QueryVectors:
 def similar_latents(index: Index, vector: NDArray[np.float32], n: int) -> dict[int, float]:
     """The n latents whose meaning is nearest to a unit vector, with their cosines, nearest first.
 
-    Single precision proposes, double precision decides.
+    The store proposes; the cosines are computed here, so that every engine gives the same ones.
     """
-    meanings = index.bundle.catalogue.vectors
-    # Not a BLAS product, whose threads cost more here than they save.
-    rough = np.einsum("nd,d->n", meanings, vector)
-    if len(rough) > n + _MARGIN:
-        near = np.argpartition(-rough, n + _MARGIN)[: n + _MARGIN]
-    else:
-        near = np.arange(len(rough))
-    near = near[np.any(meanings[near], axis=1)]  # the others never were active
-    exact = np.einsum("nd,d->n", meanings[near].astype(np.float64), vector.astype(np.float64))
-    order = np.lexsort((near, -exact))[:n]
-    return dict(zip(near[order].tolist(), exact[order].tolist(), strict=True))
+    hits = index.latents.search_dense(MEANING, vector, limit=n + _MARGIN)
+    records = index.latents.get([hit.id for hit in hits])
+    ids = [int(record.payload["latent"]) for record in records]
+    meanings = index.bundle.catalogue.vectors[ids].astype(np.float64)
+    cosines = np.einsum("nd,d->n", meanings, vector.astype(np.float64)).tolist()
+    return dict(sorted(zip(ids, cosines, strict=True), key=lambda p: (-p[1], p[0]))[:n])
 
 
 def _share(weights: NDArray[np.float64]) -> NDArray[np.float64]:

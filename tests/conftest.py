@@ -32,6 +32,22 @@ def demo_texts():
 
 
 @pytest.fixture(scope="session")
+def tiny_bench():
+    """The sizes of a bench of a few seconds."""
+    from glassdex.evals.bench import BenchSize
+
+    return BenchSize(
+        rounds=1,
+        encoded=6,
+        indexed=8,
+        stored=30,
+        asked=1,
+        varied=6,
+        dictionaries=((64, 32), (128, 32)),
+    )
+
+
+@pytest.fixture(scope="session")
 def reader():
     """The default reader at layer 4."""
     from glassdex.sae.reader import Reader

@@ -60,7 +60,7 @@ class EdgeStore:
         self._writing = RLock()
         self._closed = False
         self._writes = 0
-        self._counted: dict[str, tuple[int, int]] = {}
+        self._counted: dict[str | None, tuple[int, int]] = {}
 
     @classmethod
     def create(cls, folder: Path, schema: StoreSchema) -> Self:
@@ -184,7 +184,7 @@ class EdgeStore:
         """
         validation.check_sparse_name(self.schema, name)
         params = edge.SearchParams(idf=self._corpus(name))
-        having = self._remembered(name, edge.Filter(must=[edge.HasVectorCondition(name)]))
+        having = self._points(name)
         factors: list[float] = []
         for batch in batched(indices, PAGE):
             requests = [_single_index(name, index, params) for index in batch]
@@ -230,7 +230,7 @@ class EdgeStore:
     def count(self, where: Filter | None = None) -> int:
         """Number of matching points, exact."""
         if where is None:
-            return self._remembered("", None)
+            return self._points()
         return self._count(edge_filter(where))
 
     def facet(self, key: str, *, where: Filter | None = None, limit: int = 100) -> dict[Any, int]:
@@ -297,13 +297,14 @@ class EdgeStore:
         if not self._manifest.rewritten and self._count(edge_filter(Ids(frozenset(ids)))):
             self._remember(replace(self._manifest, rewritten=True))
 
-    def _remembered(self, name: str, where: edge.Filter | None) -> int:
-        """A count under a name, made once for every state of the store: counting a large one
-        takes milliseconds."""
+    def _points(self, name: str | None = None) -> int:
+        """Number of points, or of those with that vector; counted once for every state of the
+        store, because counting a large one takes milliseconds."""
         known = self._counted.get(name)
         if known is None or known[0] != self._writes:
             writes = self._writes
-            known = self._counted[name] = (writes, self._count(where))
+            having = edge.Filter(must=[edge.HasVectorCondition(name)]) if name else None
+            known = self._counted[name] = (writes, self._count(having))
         return known[1]
 
     def _corpus(self, name: str) -> edge.IdfParams | None:

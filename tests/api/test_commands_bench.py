@@ -4,24 +4,14 @@ import json
 
 import pytest
 
-from glassdex.evals.bench import BenchSize
 from glassdex.evals.bench_suite import absent_peers
 
-TINY = BenchSize(
-    rounds=1,
-    encoded=6,
-    indexed=8,
-    stored=30,
-    asked=1,
-    varied=6,
-    dictionaries=((64, 32), (128, 32)),
-)
 KEYS = {"bench", "case", "value", "unit", "reference", "ratio"}
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch):
-    monkeypatch.setattr("glassdex.evals.bench.QUICK", TINY)
+def _small(monkeypatch, tiny_bench):
+    monkeypatch.setattr("glassdex.evals.bench.QUICK", tiny_bench)
 
 
 def test_json_is_the_contract_and_the_chart_is_drawn(glassdex, tmp_path):

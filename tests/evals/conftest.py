@@ -5,26 +5,16 @@ from pathlib import Path
 import pytest
 
 import glassdex
-from glassdex.evals.bench import BenchSetup, BenchSize
+from glassdex.evals.bench import BenchSetup
 from glassdex.evals.bench_corpus import BenchCorpus
 from glassdex.indexer.sources import SourceOptions
 from glassdex.settings import Settings
 
-TINY = BenchSize(
-    rounds=1,
-    encoded=6,
-    indexed=8,
-    stored=30,
-    asked=1,
-    varied=6,
-    dictionaries=((64, 32), (128, 32)),
-)
-
 
 @pytest.fixture
-def bench_setup(tmp_path) -> BenchSetup:
+def bench_setup(tmp_path, tiny_bench) -> BenchSetup:
     """The demo texts, and an SAE that ships; what is said is forgotten."""
     path = Path(glassdex.__file__).parents[1] / "api" / "demo" / "corpus.jsonl"
     corpus = BenchCorpus(path, SourceOptions(("text",), "id", "demo"), repeated=True)
     home = Settings(home=tmp_path, url=None)
-    return BenchSetup(corpus, TINY, home, "bundled", lambda _: None)
+    return BenchSetup(corpus, tiny_bench, home, "bundled", lambda _: None)

@@ -1,10 +1,7 @@
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from glassdex.sae.activation import BatchTopK, JumpReLU, ReLU, TopK, kth_largest
+from glassdex.sae.activation import BatchTopK, JumpReLU, ReLU, TopK
 
 
 def test_topk_keeps_the_k_largest_positive_values():
@@ -52,28 +49,6 @@ def test_batchtopk_ties_and_too_few_positive_values(pre, expected):
 def test_batchtopk_at_inference_is_a_threshold_on_each_row():
     pre = torch.tensor([[0.4, 0.5, 0.6]])
     assert BatchTopK(1, torch.tensor([0.5])).active(pre).tolist() == [[False, False, True]]
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    st.integers(1, 400).flatmap(
-        lambda n: st.tuples(
-            st.lists(st.sampled_from([-2.0, 0.0, 0.5, 1.0, 3.0, 4.0]), min_size=n, max_size=n),
-            st.integers(1, n),
-        )
-    )
-)
-def test_kth_largest_is_exact(case):
-    values, k = case
-    found = kth_largest(np.array(values, np.float32), k)
-    assert found == sorted(values, reverse=True)[k - 1]
-
-
-def test_kth_largest_on_data_whose_sixteenth_misleads():
-    values = np.zeros(1600, np.float32)
-    values[::16] = 100.0
-    assert kth_largest(values, 50) == 100.0
-    assert kth_largest(values, 101) == 0.0
 
 
 def test_relu_keeps_positive_values():

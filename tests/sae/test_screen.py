@@ -2,7 +2,10 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 
+from glassdex.sae.autoencoder import SparseAutoencoder, Weights
+from glassdex.sae.config import SAEConfig
 from glassdex.sae.precision import Precision, quickest
 from glassdex.sae.screen import Screen
 
@@ -91,3 +94,21 @@ def test_the_latents_of_real_documents_do_not_depend_on_the_format(
 
 def test_a_format_is_chosen():
     assert quickest() in PRECISIONS
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_largest_are_found_where_products_cancel_a_large_bias(precision, seed):
+    """Products of 1024 and biases of -1024: what a relative error is taken of is far larger than
+    what it leaves."""
+    generator = np.random.default_rng(seed)
+    states = generator.choice([-1.0, 1.0], (200, 32)).astype(np.float32)
+    weight = generator.integers(-3, 4, (600, 32)).astype(np.float32)
+    states[:, 0] = weight[:, 0] = 32
+    bias = (generator.normal(size=600) - 1024).astype(np.float32)
+    w_enc = torch.from_numpy(weight)
+    directions = torch.nn.functional.normalize(w_enc, dim=1)
+    weights = Weights(w_enc, torch.from_numpy(bias), directions, torch.zeros(32), torch.zeros(0))
+    sae = SparseAutoencoder(SAEConfig(32, 600, "topk", 5), weights)
+    sae.__dict__["screen"] = Screen.of(weight, bias, precision)
+    assert np.array_equal(sae.encode(states).toarray(), sae.codes(states))

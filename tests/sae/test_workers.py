@@ -8,7 +8,8 @@ from glassdex.sae.workers import ordered_map, worker_count
 
 
 @pytest.fixture(params=[1, 2, 5])
-def threads(request):
+def threads(request, monkeypatch):
+    monkeypatch.setattr(workers, "worker_count", lambda: request.param)
     return request.param
 
 
@@ -21,12 +22,12 @@ def test_results_come_in_order(threads):
         barrier.set()
         return number * number
 
-    assert list(ordered_map(late_first, range(50), workers=threads)) == [n * n for n in range(50)]
+    assert list(ordered_map(late_first, range(50))) == [n * n for n in range(50)]
 
 
 def test_items_are_taken_only_a_little_ahead(threads):
     taken = []
-    results = ordered_map(str, (taken.append(n) or n for n in range(1000)), workers=threads)
+    results = ordered_map(str, (taken.append(n) or n for n in range(1000)))
     assert next(results) == "0"
     assert len(taken) <= 2 * threads
     results.close()
@@ -38,19 +39,21 @@ def test_an_error_is_raised_in_its_turn(threads):
             raise ValueError("three")
         return number
 
-    results = ordered_map(fail, range(9), workers=threads)
+    results = ordered_map(fail, range(9))
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="three"):
         next(results)
 
 
-def test_products_on_the_threads_are_not_split_further():
+def test_products_on_the_threads_are_not_split_further(monkeypatch):
+    monkeypatch.setattr(workers, "worker_count", lambda: 3)
+
     def products(_):
         return torch.get_num_threads()
 
     before = torch.get_num_threads()
     try:
-        assert set(ordered_map(products, range(8), workers=3)) == {1}
+        assert set(ordered_map(products, range(8))) == {1}
     finally:
         torch.set_num_threads(before)
 
