@@ -1,6 +1,8 @@
 """The catalogue of latents as points of a store, so that labels can be found by meaning."""
 
 import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
 from uuid import uuid5
 
 import numpy as np
@@ -19,6 +21,12 @@ _BATCH = 1000
 def latent_point_id(latent: int) -> str:
     """UUIDv5 of a latent's number."""
     return str(uuid5(NAMESPACE, f"latent\x1f{latent}"))
+
+
+@lru_cache(maxsize=2)
+def latent_numbers(d_sae: int) -> Mapping[str, int]:
+    """The number of each latent, by its point's id."""
+    return {latent_point_id(latent): latent for latent in range(d_sae)}
 
 
 def fill_latents(store: Store, catalogue: Catalogue) -> None:

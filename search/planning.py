@@ -5,6 +5,7 @@ Every part is measured in standard deviations of its scores over the corpus samp
 weighed, so that the constants below mean the same on every corpus.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +29,9 @@ FEEDBACK = 0.5
 FEEDBACK_DOCUMENTS = 20
 """How many documents are the first ones, in a corpus of 400 and more; a twentieth of less."""
 
-LATENTS = 64
-"""Latents a query weighs at most, the strongest: few enough to be looked at. All of them would
-rank no better."""
+LATENTS = 256
+"""Latents a query weighs at most, the strongest. Few documents keep all of their latents, so that
+with 64 many have none in common with the query, and no rank."""
 
 HYBRID: dict[Source, float] = {"dense": 1.0, "property": 0.5, "bm25": 0.1}
 """What a standard deviation of each source counts in hybrid search."""
@@ -63,9 +64,14 @@ def make_plan(
         return Plan({"dense": 1.0}, dense=_unit(query.dense)), query
     directions = _standardised(background, query.dense, query.latents)
     if request.text.strip():
-        first = _first_documents(index, background, request, directions)
+        words = _words(index, request.text)
+        plan = _hybrid(background, request, directions, words)
+        first = _first_documents(index, background, request, plan)
         directions = directions.plus(first, FEEDBACK)
-    return _plan(index, background, request, directions), query
+        if request.mode == "hybrid":
+            return _hybrid(background, request, directions, words), query
+    weights, _ = _weights(directions, request)
+    return Plan({"property": 1.0}, latents=weights / background.scale), query
 
 
 def _check_latents(request: SearchRequest, d_sae: int) -> None:
@@ -95,10 +101,9 @@ def _nothing(index: Index) -> QueryVectors:
 
 
 def _first_documents(
-    index: Index, background: Background, request: SearchRequest, directions: _Directions
+    index: Index, background: Background, request: SearchRequest, plan: Plan
 ) -> _Directions:
-    """What the first documents of a hybrid ranking have in common."""
-    plan = _hybrid(index, background, request, directions)
+    """What the first documents of a ranking have in common."""
     k = min(FEEDBACK_DOCUMENTS, 1 + len(background.sample) // 20)
     first = rank(index, plan, k=k, where=request.where, payload=False)
     common = in_common(first.vectors, background)
@@ -121,24 +126,17 @@ def _spread(scores: NDArray[np.float64]) -> float:
     return float(scores.std()) if len(scores) and scores.std() > 0 else 1.0
 
 
-def _plan(
-    index: Index, background: Background, request: SearchRequest, directions: _Directions
-) -> Plan:
-    if request.mode == "hybrid" and request.text.strip():
-        return _hybrid(index, background, request, directions)
-    weights, _ = _weights(directions, request)
-    return Plan({"property": 1.0}, latents=weights / background.scale)
-
-
 def _hybrid(
-    index: Index, background: Background, request: SearchRequest, directions: _Directions
+    background: Background,
+    request: SearchRequest,
+    directions: _Directions,
+    words: Mapping[int, float],
 ) -> Plan:
     weights, largest = _weights(directions, request)
     shares: dict[Source, float] = {
         "dense": HYBRID["dense"] * float(np.linalg.norm(directions.dense)),
         "property": HYBRID["property"] * largest,
     }
-    words = _words(index, request.text)
     if words:
         shares["bm25"] = HYBRID["bm25"] / _word_spread(background, words)
     return Plan(shares, _unit(directions.dense), weights / background.scale, words)
@@ -155,7 +153,7 @@ def _weights(directions: _Directions, request: SearchRequest) -> tuple[NDArray[n
     return weights, largest
 
 
-def _word_spread(background: Background, words: dict[int, float]) -> float:
+def _word_spread(background: Background, words: Mapping[int, float]) -> float:
     """At least that of words which a single document of the sample has: the sample of a large
     corpus often has none, and rare words must not become infinitely strong."""
     scores = background.sample.word_scores(words)

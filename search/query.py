@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassdex.indexer.index import Index
-from glassdex.indexer.latents import MEANING
+from glassdex.indexer.latents import MEANING, latent_numbers
 from glassdex.search.background import Background
 
 OWN = 0.6
@@ -57,8 +57,8 @@ def similar_latents(index: Index, vector: NDArray[np.float32], n: int) -> dict[i
     The store proposes; the cosines are computed here, so that every engine gives the same ones.
     """
     hits = index.latents.search_dense(MEANING, vector, limit=n + _MARGIN)
-    records = index.latents.get([hit.id for hit in hits])
-    ids = [int(record.payload["latent"]) for record in records]
+    numbers = latent_numbers(len(index.bundle.catalogue))
+    ids = [numbers[hit.id] for hit in hits]
     meanings = index.bundle.catalogue.vectors[ids].astype(np.float64)
     cosines = np.einsum("nd,d->n", meanings, vector.astype(np.float64)).tolist()
     return dict(sorted(zip(ids, cosines, strict=True), key=lambda p: (-p[1], p[0]))[:n])

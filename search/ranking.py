@@ -19,7 +19,7 @@ from glassdex.search.plan import Plan, Source
 from glassdex.store.filters import Filter, Ids
 from glassdex.store.types import Record, Scored, SparseVector
 
-CANDIDATES = 200
+CANDIDATES = 100
 """Documents that each of several sources proposes, at least; twice as many as are asked for."""
 
 EXACT_BELOW = 200_000
@@ -125,10 +125,14 @@ def _fuse(
     order = np.argsort(-most, kind="stable")
     asked, done = 0, min(len(points), wanted)
     while asked < done:
-        for source, (known, proposed) in scores.items():
-            late = [int(n) for n in order[asked:done] if not proposed[n]]
-            known[late] = 0
-            for hit in _ask_about(index, plan, source, [points[n] for n in late]):
+        late = {s: [n for n in order[asked:done] if not p[n]] for s, (_, p) in scores.items()}
+        answers = ordered_map(
+            lambda one: _ask_about(index, plan, one[0], [points[n] for n in one[1]]), late.items()
+        )
+        for source, hits in zip(late, answers, strict=True):
+            known, _ = scores[source]
+            known[late[source]] = 0
+            for hit in hits:
                 known[number[hit.id]] = hit.score
         exact = np.sort(totals(order[:done]))
         cut = exact[-min(wanted, done)]
