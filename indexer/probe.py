@@ -11,8 +11,8 @@ TOKENS = 4096
 FEWEST = 512
 """Hidden states without which there is no verdict: the mean of a few fits them too well."""
 
-PER_BATCH = 128
-"""Hidden states taken of one batch, so that texts of all lengths are looked at."""
+PER_BATCH = 256
+"""Hidden states taken of one batch, so that many texts are looked at."""
 
 POOR = 0.5
 """Normalised error from which a reconstruction is called poor if the SAE does not say what it

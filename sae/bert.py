@@ -1,14 +1,16 @@
 """A lean BERT forward pass that keeps the hidden states of chosen layers.
 
 The arithmetic is that of `transformers.BertModel` (tests compare the two); what is left out is
-everything that costs time at import and per call. Every other architecture goes through
-`glassdex.sae.huggingface`.
+everything that costs time at import and per call, and padding: texts of any length stand one
+after the other in the rows of every product, and only attention tells them apart. Every other
+architecture goes through `glassdex.sae.huggingface`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from safetensors import SafetensorError
@@ -17,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
 
 from glassdex.errors import ModelError
+from glassdex.sae.batching import TOKENS_PER_BATCH, packed
 
 _DEFAULTS = {"num_hidden_layers": 12, "num_attention_heads": 12, "layer_norm_eps": 1e-12}
 """What a config.json that does not say it means."""
@@ -41,6 +44,14 @@ class _Linear:
         return linear(x, self.weight, self.bias)
 
 
+class _Run(NamedTuple):
+    """Neighbouring sequences of one length: what attention can take at once."""
+
+    start: int
+    sequences: int
+    length: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Block:
     """One transformer layer; queries, keys and values come from a single product."""
@@ -53,18 +64,22 @@ class _Block:
     down: _Linear
     norm: _Norm
 
-    def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        batch, length, width = x.shape
-        q, k, v = (
-            self.qkv(x)
-            .view(batch, length, 3, self.heads, width // self.heads)
-            .permute(2, 0, 3, 1, 4)
-        )
-        mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = self.attention_norm(
-            x + self.attention_out(mixed.transpose(1, 2).reshape(batch, length, width))
-        )
+    def __call__(self, x: Tensor, runs: Sequence[_Run]) -> Tensor:
+        """(n, width) states of whole sequences, one after the other."""
+        x = self.attention_norm(x + self.attention_out(self._attend(self.qkv(x), runs)))
         return self.norm(x + self.down(gelu(self.up(x))))
+
+    def _attend(self, qkv: Tensor, runs: Sequence[_Run]) -> Tensor:
+        """(n, width): each sequence sees itself alone."""
+        width = qkv.shape[1] // 3
+        mixed = qkv.new_zeros(len(qkv), width)
+        for run in runs:
+            rows = slice(run.start, run.start + run.sequences * run.length)
+            shape = (run.sequences, run.length, 3, self.heads, width // self.heads)
+            q, k, v = qkv[rows].view(shape).permute(2, 0, 3, 1, 4)
+            seen = scaled_dot_product_attention(q, k, v)
+            mixed[rows] = seen.transpose(1, 2).reshape(-1, width)
+        return mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +101,32 @@ class Bert:
         """Number of transformer layers; hidden state 0 is the embedding before the first."""
         return len(self.blocks)
 
+    @property
+    def size(self) -> int:
+        """Tokens of one pass."""
+        return max(TOKENS_PER_BATCH, len(self.positions))
+
+    def groups(self, lengths: Sequence[int]) -> Iterable[Sequence[int]]:
+        """Sequences to be read together: as many as fill a pass, without padding."""
+        return packed(lengths, self.size)
+
     @torch.inference_mode()
     def hidden_states(
-        self, ids: Tensor, mask: Tensor, layers: Collection[int]
+        self, sequences: Sequence[Sequence[int]], layers: Collection[int], *, fixed: bool = True
     ) -> dict[int, Tensor]:
-        """Hidden states after the given layers.
-
-        ids: (batch, length) int64; mask: (batch, length) bool, True where there is a token.
-        Returns layer number to (batch, length, width) float32. Rows of padding are undefined.
-        """
-        x = self.norm(self.words[ids] + self.positions[: ids.shape[1]])
-        attend = None if bool(mask.all()) else mask[:, None, None, :]
-        found = {0: x.float()} if 0 in layers else {}
+        """States after the given layers, as in `glassdex.sae.reader.Encoder`."""
+        lengths = [len(sequence) for sequence in sequences]
+        n = sum(lengths)
+        spare = [0] * (max(0, self.size - n) if fixed else 0)
+        ids = torch.tensor([*chain.from_iterable(sequences), *spare])
+        positions = torch.tensor([*chain.from_iterable(map(range, lengths)), *spare])
+        x = self.norm(self.words[ids] + self.positions[positions])
+        runs = _runs(lengths)
+        found = {0: x[:n].float()} if 0 in layers else {}
         for number, block in enumerate(self.blocks[: max(layers)], start=1):
-            x = block(x, attend)
+            x = block(x, runs)
             if number in layers:
-                found[number] = x.float()
+                found[number] = x[:n].float()
         return found
 
     @classmethod
@@ -139,6 +164,15 @@ class Bert:
                 for n in range(int(config["num_hidden_layers"]))
             ),
         )
+
+
+def _runs(lengths: Sequence[int]) -> list[_Run]:
+    runs: list[_Run] = []
+    start = 0
+    for length, same in groupby(lengths):
+        runs.append(_Run(start, len(list(same)), length))
+        start += runs[-1].sequences * length
+    return runs
 
 
 class _Weights:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glassdex.errors import SAEError
 from glassdex.sae.autoencoder import SparseAutoencoder
-from glassdex.sae.reader import Batch, ReadBatch, Reader
+from glassdex.sae.reader import ReadBatch, Reader, Window
 from glassdex.sae.workers import ordered_map
 
 QUERIES = 256
@@ -117,8 +117,8 @@ class TextEncoder:
             "latent_pooling": "max",
         }
 
-    def _encode_batch(self, batch: Batch) -> tuple[ReadBatch, sp.csr_array]:
-        seen = self.reader.forward(batch)
+    def _encode_batch(self, windows: Sequence[Window]) -> tuple[ReadBatch, sp.csr_array]:
+        seen = self.reader.forward(windows)
         return seen, self._max_pool(seen)
 
     def _max_pool(self, batch: ReadBatch) -> sp.csr_array:
@@ -130,22 +130,32 @@ class _Pools:
 
     def __init__(self, n_texts: int, width: int, d_sae: int) -> None:
         self._shape = (n_texts, d_sae)
-        self._sums = np.zeros((n_texts, width), dtype=np.float64)
+        self._width = width
+        self._texts: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+        self._starts: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+        self._pooled: list[NDArray[np.float64]] = [np.zeros((0, width))]
         self._keys: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
         self._values: list[NDArray[np.float32]] = [np.zeros(0, dtype=np.float32)]
 
     def add(self, batch: ReadBatch, latents: sp.csr_array) -> None:
         texts = np.array([w.text for w in batch.windows])
         weights = np.array([max(1, w.span.own_stop - w.span.own_start) for w in batch.windows])
-        np.add.at(self._sums, texts, batch.pooled * weights[:, None])
+        self._texts.append(texts)
+        self._starts.append(np.array([w.span.own_start for w in batch.windows]))
+        self._pooled.append(batch.pooled.astype(np.float64) * weights[:, None])
         owner = np.repeat(texts, np.diff(latents.indptr))
         self._keys.append(owner * self._shape[1] + latents.indices.astype(np.int64))
         self._values.append(latents.data)
 
     def dense(self) -> NDArray[np.float32]:
         """Mean over windows, weighted by their own tokens, scaled to unit length."""
-        norms = np.linalg.norm(self._sums, axis=1, keepdims=True)
-        return np.asarray(self._sums / np.maximum(norms, 1e-12), dtype=np.float32)
+        texts, pooled = np.concatenate(self._texts), np.concatenate(self._pooled)
+        # Always added in the order of the text: the order of a sum may change its last bits.
+        order = np.lexsort((np.concatenate(self._starts), texts))
+        sums = np.zeros((self._shape[0], self._width))
+        np.add.at(sums, texts[order], pooled[order])
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)
 
     def latents(self) -> sp.csr_array:
         """Largest value of each latent over a text's windows."""

@@ -1,6 +1,6 @@
 """Hidden states of any Hugging Face encoder, through `transformers`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import AutoModel
 
 from glassdex.errors import ModelError
+from glassdex.sae.batching import by_length, padded, rows_of
 
 _UNUSED = ("pooler.",)
 """Parts that no hidden state depends on: many checkpoints come without them."""
@@ -20,8 +21,8 @@ class HuggingFaceEncoder:
     Of a model with an encoder and a decoder, the encoder is read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Load the model in `folder`.
+    def __init__(self, folder: Path, window: int) -> None:
+        """Load the model in `folder`, which takes sequences of at most `window` tokens.
 
         Raises ModelError when its weights are missing, damaged or not all there, or when its
         kind is unknown to the installed `transformers`.
@@ -46,6 +47,7 @@ class HuggingFaceEncoder:
         if model.config.is_encoder_decoder:
             model = model.get_encoder()
         self._model = model.eval()
+        self._window = window
 
     @property
     def width(self) -> int:
@@ -57,10 +59,25 @@ class HuggingFaceEncoder:
         """Number of transformer layers."""
         return int(self._model.config.num_hidden_layers)
 
+    def groups(self, lengths: Sequence[int]) -> Iterable[Sequence[int]]:
+        """Sequences to be read together: of about the same length."""
+        return by_length(lengths, self._window)
+
     @torch.inference_mode()
     def hidden_states(
-        self, ids: Tensor, mask: Tensor, layers: Collection[int]
+        self, sequences: Sequence[Sequence[int]], layers: Collection[int], *, fixed: bool = True
     ) -> dict[int, Tensor]:
-        """Hidden states after the given layers, as in `glassdex.sae.bert.Bert`."""
-        output = self._model(input_ids=ids, attention_mask=mask.long(), output_hidden_states=True)
-        return {layer: output.hidden_states[layer] for layer in layers}
+        """States after the given layers, as in `glassdex.sae.reader.Encoder`."""
+        rows, length = len(sequences), max(map(len, sequences))
+        if fixed:
+            length = padded(length, self._window)
+            rows = rows_of(length)
+        ids = torch.zeros((rows, length), dtype=torch.int64)
+        there = torch.zeros((rows, length), dtype=torch.bool)
+        for row, sequence in enumerate(sequences):
+            ids[row, : len(sequence)] = torch.tensor(sequence)
+            there[row, : len(sequence)] = True
+        mask = there.long()
+        mask[:, 0] = 1  # a row without any token would attend to nothing
+        output = self._model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        return {layer: output.hidden_states[layer][there] for layer in layers}

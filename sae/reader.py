@@ -1,7 +1,6 @@
 """One forward pass yields a text's dense embedding and the hidden states that an SAE reads."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,10 +16,6 @@ from glassdex.sae.precision import native_bfloat16
 from glassdex.sae.windows import Span, split
 from glassdex.sae.workers import one_thread_per_product, ordered_map
 from glassdex.settings import ReadingPrecision, Settings
-
-TOKENS_PER_BATCH = 512
-"""Every forward pass of one padded length has the same number of rows, so that a text's vectors
-do not depend on its neighbours: the shape of a matrix product may change its last bits."""
 
 OVERLAP = 32
 """Tokens that neighbouring windows of a long text share, at least; half a window if it is short."""
@@ -39,10 +34,20 @@ class Encoder(Protocol):
         """Number of layers; state 0 is the embedding."""
         ...
 
+    def groups(self, lengths: Sequence[int]) -> Iterable[Sequence[int]]:
+        """Which sequences to read together, by number, given the length of each."""
+        ...
+
     def hidden_states(
-        self, ids: Tensor, mask: Tensor, layers: Collection[int]
+        self, sequences: Sequence[Sequence[int]], layers: Collection[int], *, fixed: bool = True
     ) -> dict[int, Tensor]:
-        """(batch, length) ids and mask to (batch, length, width) states of each layer asked for."""
+        """States after the given layers, of the tokens of one sequence after the other.
+
+        sequences: token ids, none empty; together a group, or a part of one. fixed: compute in
+        the shape that a whole group has, so that a sequence's states have the same bits whatever
+        it is read with; otherwise in the smallest, which is quicker for a single sequence.
+        Returns layer number to (n tokens, width) float32.
+        """
         ...
 
 
@@ -53,16 +58,7 @@ class Window:
     text: int
     span: Span
     ids: Sequence[int]
-    """Token ids with the special tokens around them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Windows to be read at once, in a pass of `rows` rows of `length` tokens."""
-
-    windows: Sequence[Window]
-    rows: int
-    length: int
+    """Token ids with the special tokens around them; never empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +168,17 @@ class Reader:
         return encodings
 
     def read(self, tokens: Sequence[Encoding]) -> Iterator[ReadBatch]:
-        """Read tokenised texts in batches of similar length, shortest first, on all threads.
+        """Read tokenised texts, batch after batch, on all threads; not in their order.
 
         Memory is that of a few batches of TOKENS_PER_BATCH tokens, whatever the texts.
         """
         return ordered_map(self.forward, self.batches(tokens))
 
-    def batches(self, tokens: Sequence[Encoding]) -> Iterator[Batch]:
+    def batches(self, tokens: Sequence[Encoding]) -> Iterator[Sequence[Window]]:
         """What `read` reads at a time, to be given to `forward`."""
-        buckets: Mapping[int, list[Window]] = self._buckets(tokens)
-        for length in sorted(buckets):
-            rows = max(1, TOKENS_PER_BATCH // length)
-            windows = buckets[length]
-            for start in range(0, len(windows), rows):
-                yield Batch(windows[start : start + rows], rows, length)
+        windows = [w for number, one in enumerate(tokens) for w in self._windows(number, one)]
+        for group in self._encoder.groups([len(window.ids) for window in windows]):
+            yield [windows[number] for number in group]
 
     def read_one(self, tokens: Encoding) -> ReadBatch:
         """Read one text of at most `window` tokens without padding: the quick way for a query.
@@ -197,59 +190,34 @@ class Reader:
                 f"the text has {len(tokens.ids)} tokens, one pass takes {self.window}: use `read`"
             )
         (whole,) = self._windows(0, tokens)
-        return self.forward(Batch([whole], 1, max(1, len(whole.ids))))
-
-    def _buckets(self, tokens: Sequence[Encoding]) -> dict[int, list[Window]]:
-        buckets: dict[int, list[Window]] = defaultdict(list)
-        for number, encoding in enumerate(tokens):
-            for window in self._windows(number, encoding):
-                buckets[self._padded(len(window.ids))].append(window)
-        return buckets
+        return self.forward([whole], fixed=False)
 
     def _windows(self, text: int, tokens: Encoding) -> Iterator[Window]:
         ids = tokens.ids
         for span in split(len(ids), self.window, self.overlap):
-            yield Window(text, span, [*self._prefix, *ids[span.start : span.stop], *self._suffix])
+            whole = [*self._prefix, *ids[span.start : span.stop], *self._suffix]
+            yield Window(text, span, whole or [0])
 
-    def _padded(self, length: int) -> int:
-        step = 8 if length <= 64 else 16
-        return min(max(1, -(-length // step)) * step, self.checkpoint.window)
-
-    def forward(self, batch: Batch) -> ReadBatch:
-        """One forward pass."""
-        windows = batch.windows
-        ids = torch.zeros((batch.rows, batch.length), dtype=torch.int64)
-        mask = torch.zeros((batch.rows, batch.length), dtype=torch.bool)
-        for row, window in enumerate(windows):
-            ids[row, : len(window.ids)] = torch.tensor(window.ids)
-            mask[row, : len(window.ids)] = True
-        mask[:, 0] = True  # a row without any token would attend to nothing
+    def forward(self, windows: Sequence[Window], *, fixed: bool = True) -> ReadBatch:
+        """One forward pass; `fixed` as in `Encoder.hidden_states`."""
         last = self._encoder.n_layers
-        states = self._encoder.hidden_states(ids, mask, {self.layer, last})
-        n = len(windows)
-        own, position = self._own_tokens(windows)
+        sequences = [window.ids for window in windows]
+        states = self._encoder.hidden_states(sequences, {self.layer, last}, fixed=fixed)
+        starts = np.cumsum([0, *map(len, sequences)])
+        own = [np.arange(w.span.own_start, w.span.own_stop) - w.span.start for w in windows]
+        rows = [start + len(self._prefix) + n for start, n in zip(starts, own, strict=False)]
         return ReadBatch(
             windows=windows,
-            hidden=states[self.layer][position, own].numpy(),
-            window=position,
-            pooled=self._pool(states[last][:n], mask[:n]).numpy(),
+            hidden=states[self.layer].numpy()[np.concatenate(rows)],
+            window=np.repeat(np.arange(len(windows)), [len(n) for n in own]),
+            pooled=self._pool(states[last].numpy(), starts),
         )
 
-    def _own_tokens(self, windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Column and row, in the padded batch, of every token that a window owns."""
-        skip = len(self._prefix)
-        columns = [
-            np.arange(w.span.own_start, w.span.own_stop) - w.span.start + skip for w in windows
-        ]
-        rows = np.repeat(np.arange(len(windows)), [len(c) for c in columns])
-        return np.concatenate(columns).astype(np.int64), rows.astype(np.int64)
-
-    def _pool(self, last: Tensor, mask: Tensor) -> Tensor:
+    def _pool(self, last: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
         if self.checkpoint.pooling == "cls":
-            return last[:, 0]
-        weights = mask.unsqueeze(-1).to(last.dtype)
-        pooled: Tensor = (last * weights).sum(1) / weights.sum(1)
-        return pooled
+            return last[starts[:-1]]
+        sums: NDArray[np.float32] = np.add.reduceat(last, starts[:-1])
+        return sums / np.diff(starts).astype(np.float32)[:, None]
 
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
@@ -273,7 +241,7 @@ def _load_encoder(checkpoint: Checkpoint, dtype: torch.dtype) -> Encoder:
         return Bert.load(checkpoint.folder, checkpoint.config, dtype)
     from glassdex.sae.huggingface import HuggingFaceEncoder
 
-    return HuggingFaceEncoder(checkpoint.folder)
+    return HuggingFaceEncoder(checkpoint.folder, checkpoint.window)
 
 
 def _is_plain_bert(checkpoint: Checkpoint) -> bool:

@@ -42,42 +42,39 @@ def as_arrays(states):
 
 def test_every_layer_is_that_of_transformers(bert, expected):
     ids, mask, states = expected
-    found = bert.hidden_states(ids, mask, range(7))
+    sequences = [row[there].tolist() for row, there in zip(ids, mask, strict=True)]
+    found = bert.hidden_states(sequences, range(7))
     assert sorted(found) == list(range(7))
     assert len(states) == bert.n_layers + 1 == 7
     for layer, state in enumerate(states):
         assert state.shape[-1] == bert.width == 384
-        np.testing.assert_allclose(found[layer][mask], state[mask], atol=1e-5, rtol=0)
+        np.testing.assert_allclose(found[layer], state[mask], atol=1e-5, rtol=0)
 
 
-def test_padding_does_not_change_a_text(bert, expected):
+def test_one_text_alone_in_a_pass_of_its_own_length(bert, expected):
     ids, _, states = expected
     for row, length in enumerate(LENGTHS):
-        alone = torch.ones(1, length, dtype=torch.bool)
-        found = bert.hidden_states(ids[row : row + 1, :length], alone, {4, 6})
+        found = bert.hidden_states([ids[row, :length].tolist()], {4, 6}, fixed=False)
         for layer in (4, 6):
-            np.testing.assert_allclose(
-                found[layer][0], states[layer][row, :length], atol=1e-5, rtol=0
-            )
+            np.testing.assert_allclose(found[layer], states[layer][row, :length], atol=1e-5, rtol=0)
 
 
 def test_only_the_layers_asked_for_come_back(bert):
-    ids = torch.tensor([[101, 7592, 102]])
-    assert list(bert.hidden_states(ids, ids > 0, {2})) == [2]
+    assert list(bert.hidden_states([[101, 7592, 102]], {2})) == [2]
 
 
 def test_old_and_task_checkpoints_name_the_same_tensors_otherwise(tmp_path, write_bert):
     folder = write_bert(tmp_path)
     config = json.loads((folder / "config.json").read_text())
-    ids = torch.tensor([[2, 4, 5, 3]])
-    plain = as_arrays(Bert.load(folder, config).hidden_states(ids, ids > 0, {1, 2}))
+    ids = [[2, 4, 5, 3]]
+    plain = as_arrays(Bert.load(folder, config).hidden_states(ids, {1, 2}))
     tensors = load_file(folder / "model.safetensors")
     renamed = {
         f"bert.{name}".replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): value
         for name, value in tensors.items()
     }
     save_file(renamed, folder / "model.safetensors")
-    old = as_arrays(Bert.load(folder, config).hidden_states(ids, ids > 0, {1, 2}))
+    old = as_arrays(Bert.load(folder, config).hidden_states(ids, {1, 2}))
     assert all(np.array_equal(plain[layer], old[layer]) for layer in (1, 2))
 
 

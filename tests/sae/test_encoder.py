@@ -6,9 +6,10 @@ import torch
 
 from glassdex.errors import SAEError
 from glassdex.sae.autoencoder import SparseAutoencoder, Weights
+from glassdex.sae.batching import TOKENS_PER_BATCH
 from glassdex.sae.config import SAEConfig
 from glassdex.sae.encoder import TextEncoder
-from glassdex.sae.reader import TOKENS_PER_BATCH, Reader
+from glassdex.sae.reader import Reader
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog.",
@@ -35,14 +36,15 @@ def encoded(encoder, texts):
 @pytest.fixture(scope="module")
 def states(reader, texts):
     """Hidden states of every token of each text, and (pooled, own tokens) of its windows."""
-    hidden = [np.zeros((0, reader.width), np.float32) for _ in texts]
-    pooled = [[] for _ in texts]
+    found = [[] for _ in texts]
     for batch in reader.read(reader.tokenize(texts)):
         for position, window in enumerate(batch.windows):
             own = batch.hidden[batch.window == position]
-            hidden[window.text] = np.concatenate([hidden[window.text], own])
-            pooled[window.text].append((batch.pooled[position], len(own)))
-    return hidden, pooled
+            found[window.text].append((window.span.start, own, batch.pooled[position]))
+    for windows in found:
+        windows.sort(key=lambda read: read[0])
+    hidden = [np.concatenate([own for _, own, _ in windows]) for windows in found]
+    return hidden, [[(pooled, len(own)) for _, own, pooled in windows] for windows in found]
 
 
 def test_latents_are_the_largest_activation_of_any_token(encoder, encoded, states):

@@ -68,14 +68,15 @@ def save_model(write_bert):
 
 def read(reader, texts):
     """[text] to (windows, pooled of each, hidden states of all its tokens)."""
-    found = [([], [], []) for _ in texts]
+    found = [[] for _ in texts]
     for batch in reader.read(reader.tokenize(texts)):
         for position, window in enumerate(batch.windows):
-            windows, pooled, hidden = found[window.text]
-            windows.append(window)
-            pooled.append(batch.pooled[position])
-            hidden.append(batch.hidden[batch.window == position])
-    return [(windows, pooled, np.concatenate(hidden)) for windows, pooled, hidden in found]
+            hidden = batch.hidden[batch.window == position]
+            found[window.text].append((window, batch.pooled[position], hidden))
+    for of_text in found:
+        of_text.sort(key=lambda read: read[0].span.start)
+    columns = [tuple(zip(*of_text, strict=True)) for of_text in found]
+    return [(w, p, np.concatenate(h)) for w, p, h in columns]
 
 
 def close(found, wanted):
@@ -114,12 +115,14 @@ def test_neighbours_do_not_change_a_text(tmp_path, save_model):
 def test_both_ways_of_reading_a_bert_agree(tmp_path, write_bert):
     folder = write_bert(tmp_path)
     lean = Bert.load(folder, json.loads((folder / "config.json").read_text()))
-    full = HuggingFaceEncoder(folder)
+    full = HuggingFaceEncoder(folder, 48)
     assert (full.width, full.n_layers) == (lean.width, lean.n_layers)
-    mask = torch.arange(9) < torch.tensor([9, 4, 1])[:, None]
-    ids = torch.arange(27).view(3, 9) * mask
-    for layer, state in lean.hidden_states(ids, mask, {0, 1, 2}).items():
-        close(state[mask], full.hidden_states(ids, mask, {layer})[layer][mask])
+    sequences = [list(range(9)), list(range(9, 18)), [20, 21, 22, 23], [30]]
+    for fixed in (True, False):
+        states = full.hidden_states(sequences, {0, 1, 2}, fixed=fixed)
+        for layer, state in lean.hidden_states(sequences, {0, 1, 2}, fixed=fixed).items():
+            assert state.shape == (23, 32)
+            close(state, states[layer])
 
 
 def test_cls_pooling_is_the_state_of_the_first_token(tmp_path, write_bert):
@@ -132,8 +135,7 @@ def test_cls_pooling_is_the_state_of_the_first_token(tmp_path, write_bert):
     full = Reader.load(str(folder), layer=1)
     assert isinstance(lean._encoder, Bert)
     assert isinstance(full._encoder, HuggingFaceEncoder)
-    ids = torch.tensor([[2, *range(5, 10), 3]])
-    first = lean._encoder.hidden_states(ids, ids > 0, {2})[2][0, 0]
+    first = lean._encoder.hidden_states([[2, *range(5, 10), 3]], {2})[2][0]
     for reader in (lean, full):
         ((_, pooled, _),) = read(reader, [SHORT])
         close(pooled[0], first)
@@ -144,12 +146,12 @@ def test_sharded_weights_are_read_and_a_missing_shard_is_an_error(tmp_path, save
     shards = sorted(tmp_path.glob("model-*.safetensors"))
     assert len(shards) > 1
     ids = torch.tensor([[2, 5, 6, 3]])
-    state = HuggingFaceEncoder(tmp_path).hidden_states(ids, ids > 0, {2})[2]
+    state = HuggingFaceEncoder(tmp_path, 48).hidden_states(ids.tolist(), {2})[2]
     with torch.inference_mode():
-        close(state, model(input_ids=ids).last_hidden_state)
+        close(state, model(input_ids=ids).last_hidden_state[0])
     shards[-1].unlink()
     with pytest.raises(ModelError, match="cannot load the reader"):
-        HuggingFaceEncoder(tmp_path)
+        HuggingFaceEncoder(tmp_path, 48)
 
 
 def test_a_missing_tensor_is_not_made_up(tmp_path, save_model):
@@ -158,7 +160,7 @@ def test_a_missing_tensor_is_not_made_up(tmp_path, save_model):
     del tensors["transformer.layer.1.ffn.lin1.weight"]
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=r"lack 1 tensors, e\.g\. 'transformer\.layer\.1\.ffn"):
-        HuggingFaceEncoder(tmp_path)
+        HuggingFaceEncoder(tmp_path, 48)
 
 
 def test_the_weights_of_another_model_are_an_error(tmp_path, save_model):
@@ -166,7 +168,7 @@ def test_the_weights_of_another_model_are_an_error(tmp_path, save_model):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"dim": 16}))
     with pytest.raises(ModelError, match="cannot load the reader"):
-        HuggingFaceEncoder(tmp_path)
+        HuggingFaceEncoder(tmp_path, 48)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "pickled", "unknown"])
@@ -180,4 +182,4 @@ def test_what_cannot_be_loaded_is_one_clear_error(tmp_path, save_model, damage):
     else:
         (tmp_path / "config.json").write_text('{"model_type": "no-such-kind"}')
     with pytest.raises(ModelError, match="cannot load the reader"):
-        HuggingFaceEncoder(tmp_path)
+        HuggingFaceEncoder(tmp_path, 48)
