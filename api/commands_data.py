@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from glassdex.api.console import err, escaped, out, print_json, warn
-from glassdex.api.options import AsJson, IndexName, Sae, Url, load_settings
+from glassdex.api.options import (
+    AsJson,
+    IndexName,
+    Keep,
+    KeepAbove,
+    Sae,
+    Url,
+    load_settings,
+    pruning_of,
+)
 
 if TYPE_CHECKING:
     from glassdex.indexer.failures import FailureLog
@@ -50,24 +59,8 @@ def index_command(
         typer.Option(metavar="FIELD", help="Field that holds the id; default: id, _id or doc_id."),
     ] = None,
     sae: Sae = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Latents kept of a document, the strongest; 0 keeps all. Fixed when the index "
-            "is made; default: 128.",
-        ),
-    ] = None,
-    keep_above: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            metavar="SHARE",
-            help="Smallest activation kept, as a share of the latent's 90th percentile. Fixed "
-            "when the index is made; default: 0.",
-        ),
-    ] = None,
+    keep: Keep = None,
+    keep_above: KeepAbove = None,
     index: IndexName = "default",
     url: Url = None,
     as_json: AsJson = False,
@@ -84,7 +77,7 @@ def index_command(
     settings = load_settings(url)
     fields = tuple(text_field or ())
     options = SourceOptions(fields, id_field, dataset, max_chars=settings.max_document_chars)
-    pruning = _pruning(keep, keep_above)
+    pruning = pruning_of(keep, keep_above)
     report, failures = index_sources(settings, index, sources, options, sae=sae, pruning=pruning)
     if as_json:
         print_json({**report.to_json(), "failed": failures.failed})
@@ -118,15 +111,6 @@ def index_sources(
             report = index_documents(index, documents, on_progress=progress.update, on_warning=warn)
     _say_failures(failures)
     return report, failures
-
-
-def _pruning(keep: int | None, above: float | None) -> "Pruning | None":
-    """What was asked for; None if nothing was, which means what the index has, or the default."""
-    from glassdex.indexer.pruning import STRONGEST, Pruning
-
-    if keep is None and above is None:
-        return None
-    return Pruning(STRONGEST if keep is None else keep or None, above or 0.0)
 
 
 def show_report(name: str, report: "IndexReport", failures: "FailureLog") -> None:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassdex.api.console import escaped, out, print_json, warn
-from glassdex.api.options import AsJson, Sae, load_settings
+from glassdex.api.options import AsJson, Keep, KeepAbove, Sae, load_settings, pruning_of
 from glassdex.errors import UsageError
 
 if TYPE_CHECKING:
-    from glassdex.api.progress import EvalProgress
+    from collections.abc import Callable
+
     from glassdex.evals.beir import BeirSet
     from glassdex.evals.systems import System
+    from glassdex.indexer.index import Index
 
 SYSTEMS = ("random", "bm25", "bm25-index", "dense", "property", "hybrid")
 
@@ -43,6 +45,8 @@ def eval_command(
         ),
     ] = None,
     sae: Sae = None,
+    keep: Keep = None,
+    keep_above: KeepAbove = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure systems on retrieval sets in BEIR layout: AP, P@10, P@50, nDCG@10.
@@ -55,15 +59,27 @@ def eval_command(
     from glassdex.api.progress import EvalProgress
     from glassdex.api.render_eval import show_report
     from glassdex.evals.evaluate import evaluate
+    from glassdex.evals.index_systems import open_set
 
-    wanted = _wanted(systems)
+    wanted, pruning = _wanted(systems), pruning_of(keep, keep_above)
     settings = load_settings()
     target = to or settings.home / "eval"
     with ExitStack() as open_indexes, EvalProgress() as progress:
 
         def make(beir: "BeirSet") -> "list[System]":
             open_indexes.close()  # the former set's, before this one's is opened
-            return _systems(beir, wanted, target / "indexes", sae, open_indexes, progress)
+
+            def open_index() -> "Index":
+                index = open_set(
+                    beir,
+                    target / "indexes",
+                    sae=sae,
+                    pruning=pruning,
+                    on_progress=lambda report: progress.indexing(beir.name, report, beir.size),
+                )
+                return open_indexes.enter_context(index)
+
+            return _systems(beir, wanted, open_index)
 
         report = evaluate(
             folders,
@@ -90,15 +106,10 @@ def _wanted(systems: str) -> list[str]:
 
 
 def _systems(
-    beir: "BeirSet",
-    wanted: list[str],
-    indexes: Path,
-    sae: str | None,
-    stack: ExitStack,
-    progress: "EvalProgress",
+    beir: "BeirSet", wanted: list[str], open_index: "Callable[[], Index]"
 ) -> "list[System]":
-    """The systems asked for, in that order; the index they need is opened on the stack."""
-    from glassdex.evals.index_systems import mode_systems, open_set
+    """The systems asked for, in that order; the index is opened if one of them needs it."""
+    from glassdex.evals.index_systems import mode_systems
     from glassdex.evals.systems import BM25System, RandomSystem
 
     found: dict[str, System] = {}
@@ -107,14 +118,6 @@ def _systems(
     if "bm25" in wanted:
         found["bm25"] = BM25System(beir.documents())
     if not set(wanted) <= found.keys():
-        index = stack.enter_context(
-            open_set(
-                beir,
-                indexes,
-                sae=sae,
-                on_progress=lambda report: progress.indexing(beir.name, report, beir.size),
-            )
-        )
-        modes = mode_systems(index, ("bm25", "dense", "property", "hybrid"))
+        modes = mode_systems(open_index(), ("bm25", "dense", "property", "hybrid"))
         found |= {system.name: system for system in modes}
     return [found[name] for name in wanted]

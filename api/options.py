@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from glassdex.indexer.index import Index
+    from glassdex.indexer.pruning import Pruning
     from glassdex.settings import Settings
 
 IndexName = Annotated[str, typer.Option("--index", "-i", metavar="NAME", help="Name of the index.")]
@@ -25,6 +26,26 @@ Sae = Annotated[
     str | None,
     typer.Option(
         "--sae", metavar="DIR", help="SAE folder for a new index; default: the one that ships."
+    ),
+]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        min=0,
+        metavar="N",
+        help="Latents kept of a document, the strongest; 0 keeps all. Fixed when the index is "
+        "made; default: 80.",
+    ),
+]
+KeepAbove = Annotated[
+    float | None,
+    typer.Option(
+        "--keep-above",
+        min=0,
+        metavar="SHARE",
+        help="Smallest activation kept, as a share of the latent's 90th percentile. Fixed when "
+        "the index is made; default: 0.",
     ),
 ]
 AsJson = Annotated[
@@ -55,6 +76,15 @@ def load_settings(url: str | None = None) -> "Settings":
     except ValidationError as error:
         raise UsageError(_complaint(error)) from None
     return settings if url is None else settings.model_copy(update={"url": url})
+
+
+def pruning_of(keep: int | None, above: float | None) -> "Pruning | None":
+    """What was asked for; None if nothing was, which means what the index has, or the default."""
+    from glassdex.indexer.pruning import STRONGEST, Pruning
+
+    if keep is None and above is None:
+        return None
+    return Pruning(STRONGEST if keep is None else keep or None, above or 0.0)
 
 
 def _complaint(error: "ValidationError") -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from glassdex.evals.beir import BeirSet
 from glassdex.evals.runs import Ranking
 from glassdex.indexer.index import Index
+from glassdex.indexer.pruning import Pruning
 from glassdex.indexer.run import OnProgress, index_documents
 from glassdex.search.request import Mode, SearchRequest
 from glassdex.search.searcher import Searcher
@@ -33,15 +34,20 @@ class ModeSystem:
 
 
 def open_set(
-    beir: BeirSet, folder: Path, *, sae: str | None = None, on_progress: OnProgress | None = None
+    beir: BeirSet,
+    folder: Path,
+    *,
+    sae: str | None = None,
+    pruning: Pruning | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Index:
     """Index a retrieval set below `folder`, or go on with the index that is there.
 
     The caller closes it. Raises FingerprintError when the one that is there was made with
-    another SAE.
+    another SAE or pruning.
     """
-    settings = Settings(home=folder / beir.name)
-    index = Index.open_or_create(settings.model_copy(update={"url": None}), INDEX_NAME, sae=sae)
+    settings = Settings(home=folder / beir.name).model_copy(update={"url": None})
+    index = Index.open_or_create(settings, INDEX_NAME, sae=sae, pruning=pruning)
     index_documents(index, beir.documents(), on_progress=on_progress)
     return index
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glassdex.errors import UsageError
 
-STRONGEST = 128
+STRONGEST = 80
 """Latents kept of a document unless another number is asked for: see docs/sae.md."""
 
 
