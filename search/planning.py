@@ -17,7 +17,7 @@ from glassdex.search.background import Background
 from glassdex.search.feedback import in_common
 from glassdex.search.plan import Plan, Source
 from glassdex.search.query import QueryVectors, read_query
-from glassdex.search.ranking import rank
+from glassdex.search.ranking import rank_roughly
 from glassdex.search.request import SearchRequest
 
 NEGATIVE = 0.5
@@ -105,7 +105,7 @@ def _first_documents(
 ) -> _Directions:
     """What the first documents of a ranking have in common."""
     k = min(FEEDBACK_DOCUMENTS, 1 + len(background.sample) // 20)
-    first = rank(index, plan, k=k, where=request.where, payload=False)
+    first = rank_roughly(index, plan, k=k, where=request.where)
     common = in_common(first.vectors, background)
     return _standardised(background, common.dense, common.latents)
 
