@@ -61,8 +61,8 @@ def bench_command(
 
     Takes some 5 minutes on two free cores, with --full about half an hour. Programs to compare
     with are sentence-transformers, SAELens and sparsify, as far as they are installed
-    (`pip install 'glassdex[peers]'`). Every speed is the best of rounds that take turns, every
-    query time a median; nothing is left on disk but the chart.
+    (`.venv/bin/pip install -e '.[peers]'`). Every speed is the best of rounds that take turns,
+    every query time a median; nothing is left on disk but the chart.
 
     Example: `glassdex bench index query --chart speed.svg`
     """
@@ -97,7 +97,7 @@ def measure(
     names = list(dict.fromkeys(benches))
     with TemporaryDirectory(prefix="glassdex-bench-") as folder, _corpus(documents) as corpus:
         for peer, reason in absent_peers(names).items():
-            warn(f"no {peer.name} to compare with, {reason}: pip install 'glassdex[peers]'")
+            warn(f"no {peer.name} to compare with, {reason}: .venv/bin/pip install -e '.[peers]'")
         home = settings.model_copy(update={"home": Path(folder), "url": None})
         with _progress() as say:
             size = FULL if full else QUICK

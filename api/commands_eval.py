@@ -41,7 +41,9 @@ def eval_command(
     to: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Where indexes and run files go; default: HOME/eval."
+            "--out",
+            metavar="DIR",
+            help="Where indexes and run files go; default: eval in GLASSDEX_HOME.",
         ),
     ] = None,
     sae: Sae = None,

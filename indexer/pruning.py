@@ -40,12 +40,13 @@ class Pruning:
 
     def describe(self) -> dict[str, Any]:
         """For the fingerprint and the index's own record."""
-        return {"latents_kept": self.strongest, "latents_least": self.least}
+        return {"keep": self.strongest or "all", "keep_above": self.least}
 
     @classmethod
     def described(cls, facts: Mapping[str, Any]) -> Self:
         """What `describe` gave; nothing is pruned where it says nothing."""
-        return cls(facts.get("latents_kept"), float(facts.get("latents_least", 0.0)))
+        keep = facts.get("keep", "all")
+        return cls(None if keep == "all" else int(keep), float(facts.get("keep_above", 0.0)))
 
     def prune(self, latents: sp.csr_array, scale: NDArray[np.float32]) -> sp.csr_array:
         """The entries to keep.

@@ -42,6 +42,6 @@ def require_same(wanted: Fingerprint, found: Fingerprint, *, where: str) -> None
             for name in differing
         )
         raise FingerprintError(
-            f"{where} was made with other vectors: {changes}. Use the same reader and SAE, or "
-            "index into another name"
+            f"{where} was made with other vectors: {changes}. Use the same reader, SAE "
+            "and options, or another index"
         )

@@ -180,6 +180,21 @@ class Reader:
         for group in self._encoder.groups([len(window.ids) for window in windows]):
             yield [windows[number] for number in group]
 
+    def forward(self, windows: Sequence[Window], *, fixed: bool = True) -> ReadBatch:
+        """One forward pass; `fixed` as in `Encoder.hidden_states`."""
+        last = self._encoder.n_layers
+        sequences = [window.ids for window in windows]
+        states = self._encoder.hidden_states(sequences, {self.layer, last}, fixed=fixed)
+        starts = np.cumsum([0, *map(len, sequences[:-1])])
+        own = [self._own_tokens(window) for window in windows]
+        rows = [start + tokens for start, tokens in zip(starts, own, strict=True)]
+        return ReadBatch(
+            windows=windows,
+            hidden=states[self.layer].numpy()[np.concatenate(rows)],
+            window=np.repeat(np.arange(len(windows)), [len(tokens) for tokens in own]),
+            pooled=self._pool(states[last].numpy(), starts),
+        )
+
     def read_one(self, tokens: Encoding) -> ReadBatch:
         """Read one text of at most `window` tokens without padding: the quick way for a query.
 
@@ -198,26 +213,16 @@ class Reader:
             whole = [*self._prefix, *ids[span.start : span.stop], *self._suffix]
             yield Window(text, span, whole or [0])
 
-    def forward(self, windows: Sequence[Window], *, fixed: bool = True) -> ReadBatch:
-        """One forward pass; `fixed` as in `Encoder.hidden_states`."""
-        last = self._encoder.n_layers
-        sequences = [window.ids for window in windows]
-        states = self._encoder.hidden_states(sequences, {self.layer, last}, fixed=fixed)
-        starts = np.cumsum([0, *map(len, sequences)])
-        own = [np.arange(w.span.own_start, w.span.own_stop) - w.span.start for w in windows]
-        rows = [start + len(self._prefix) + n for start, n in zip(starts, own, strict=False)]
-        return ReadBatch(
-            windows=windows,
-            hidden=states[self.layer].numpy()[np.concatenate(rows)],
-            window=np.repeat(np.arange(len(windows)), [len(n) for n in own]),
-            pooled=self._pool(states[last].numpy(), starts),
-        )
+    def _own_tokens(self, window: Window) -> NDArray[np.int64]:
+        """Places in the window, special tokens counted, of every token that it owns."""
+        span = window.span
+        return np.arange(span.own_start, span.own_stop) - span.start + len(self._prefix)
 
     def _pool(self, last: NDArray[np.float32], starts: NDArray[np.int64]) -> NDArray[np.float32]:
         if self.checkpoint.pooling == "cls":
-            return last[starts[:-1]]
-        sums: NDArray[np.float32] = np.add.reduceat(last, starts[:-1])
-        return sums / np.diff(starts).astype(np.float32)[:, None]
+            return last[starts]
+        sums: NDArray[np.float32] = np.add.reduceat(last, starts)
+        return sums / np.diff(starts, append=len(last)).astype(np.float32)[:, None]
 
 
 def _special_tokens(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -51,5 +51,5 @@ def test_an_index_keeps_what_it_was_made_to_keep(tmp_path, sae_folder, demo_text
         assert np.array_equal(record.dense[DENSE], encoded.dense[row].astype(np.float16))
     with Index.open(settings) as index:
         assert index.pruning == two
-    with pytest.raises(FingerprintError, match="latents_kept is 2 there and 5 here"):
+    with pytest.raises(FingerprintError, match="keep is 2 there and 5 here"):
         Index.open_or_create(settings, pruning=Pruning(5, 0.1))

@@ -39,5 +39,5 @@ def test_vectors_of_two_fingerprints_never_mix():
         require_same(Fingerprint(HERE), there, where="the index 'x'")
     assert str(error.value) == (
         "the index 'x' was made with other vectors: layer is 5 there and 4 here; words_k is None "
-        "there and 1.2 here. Use the same reader and SAE, or index into another name"
+        "there and 1.2 here. Use the same reader, SAE and options, or another index"
     )
