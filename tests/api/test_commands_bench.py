@@ -30,7 +30,7 @@ def test_a_table_for_people(glassdex):
     assert "d_sae 64, batch 32" in ran.out
     for peer in absent_peers(["train"]):
         assert f"no {peer.name} to compare with" in ran.err
-    assert ran.err.count("glassdex[peers]") == len(absent_peers(["train"]))
+    assert ran.err.count("'.[peers]'") == len(absent_peers(["train"]))
 
 
 def test_texts_of_ones_own(glassdex, tmp_path):
