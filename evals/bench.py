@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-import torch
-
 from glassdex.evals.bench_corpus import BenchCorpus
-from glassdex.sae.workers import worker_count
+from glassdex.sae.workers import split_products
 from glassdex.settings import Settings
 
 Timed: TypeAlias = Callable[[], float]
@@ -117,11 +115,8 @@ def timed_wide(act: Callable[[], object]) -> Timed:
     """As `timed`, with each of torch's products on all threads: for those who work that way."""
 
     def run() -> float:
-        torch.set_num_threads(worker_count())
-        try:
+        with split_products():
             return timed(act)()
-        finally:
-            torch.set_num_threads(1)
 
     return run
 

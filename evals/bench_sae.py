@@ -25,15 +25,13 @@ def hidden_states(reader: Reader, texts: list[str]) -> NDArray[np.float32]:
     return np.concatenate([batch.hidden for batch in reader.read(reader.tokenize(texts))])
 
 
-def random_sae(
-    reader: Reader, hidden: NDArray[np.float32], d_sae: int, seed: int = 0
-) -> SparseAutoencoder:
+def random_sae(reader: Reader, hidden: NDArray[np.float32], d_sae: int) -> SparseAutoencoder:
     """An SAE of random directions whose threshold leaves K latents of a token active.
 
     reader: what it reads. hidden: (n, width) float32 states that set scale, pre-bias and
     threshold.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     directions = generator.standard_normal((d_sae, reader.width), dtype=np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     sample = generator.permutation(hidden)[:_SAMPLE]

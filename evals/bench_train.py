@@ -71,9 +71,9 @@ def bench_train(setup: BenchSetup) -> list[BenchRow]:
     return rows
 
 
-def enlarged(states: NDArray[np.float32], n: int, seed: int = 0) -> NDArray[np.float32]:
+def enlarged(states: NDArray[np.float32], n: int) -> NDArray[np.float32]:
     """(n, width) of the (m, width) states in random order, repeated with some noise if m < n."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     rows = np.concatenate([generator.permutation(len(states)) for _ in range(-(-n // len(states)))])
     large: NDArray[np.float32] = states[rows[:n]]
     repeated = large[len(states) :]

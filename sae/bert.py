@@ -102,13 +102,13 @@ class Bert:
         return len(self.blocks)
 
     @property
-    def size(self) -> int:
+    def _size(self) -> int:
         """Tokens of one pass."""
         return max(TOKENS_PER_BATCH, len(self.positions))
 
     def groups(self, lengths: Sequence[int]) -> Iterable[Sequence[int]]:
         """Sequences to be read together: as many as fill a pass, without padding."""
-        return packed(lengths, self.size)
+        return packed(lengths, self._size)
 
     @torch.inference_mode()
     def hidden_states(
@@ -117,7 +117,7 @@ class Bert:
         """States after the given layers, as in `glassdex.sae.reader.Encoder`."""
         lengths = [len(sequence) for sequence in sequences]
         n = sum(lengths)
-        spare = [0] * (max(0, self.size - n) if fixed else 0)
+        spare = [0] * (max(0, self._size - n) if fixed else 0)
         ids = torch.tensor([*chain.from_iterable(sequences), *spare])
         positions = torch.tensor([*chain.from_iterable(map(range, lengths)), *spare])
         x = self.norm(self.words[ids] + self.positions[positions])

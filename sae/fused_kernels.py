@@ -84,23 +84,12 @@ def weigh(centred: Floats, latents: Latents, counts: Ints, found: Names, values:
 
     Latent by latent, so that an encoder row is fetched from memory once for all rows.
     """
-    places = np.zeros(len(latents.bias) + 1, np.int32)
-    for e in range(len(found)):
-        places[found[e] + 1] += 1
-    for j in range(len(latents.bias)):
-        places[j + 1] += places[j]
-    at, rows = np.empty(len(found), np.int32), np.empty(len(found), np.int32)
-    e = 0
-    for i in range(len(counts)):
-        for _ in range(counts[i]):
-            place = places[found[e]]
-            places[found[e]] = place + 1
-            at[place], rows[place] = e, i
-            e += 1
-    for place in range(len(found)):
-        e = at[place]
+    places, order = np.empty(len(latents.bias) + 1, np.int64), np.empty(len(found), np.int32)
+    by_latent(found, places, order)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    for e in order:
         j = found[e]
-        values[e] = dot(centred[rows[place]], latents.weight[j]) + latents.bias[j]
+        values[e] = dot(centred[rows[e]], latents.weight[j]) + latents.bias[j]
 
 
 @kernel
@@ -125,7 +114,7 @@ def settle(threshold: Floats, k: int, counts: Ints, found: Names, values: Floats
 
 @kernel
 def strongest(pre: Floats, names: Ints, k: int, counts: Ints, found: Names, values: Floats) -> int:
-    """The k largest positive ones of each row of (n, m) `pre`, as `active_entries`."""
+    """The k largest positive ones of each row of (n, m) `pre`, as those of (m,) `names`."""
     written = 0
     for i in range(len(counts)):
         row = pre[i]

@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -74,3 +75,14 @@ def _pool(workers: int) -> ThreadPoolExecutor | None:
 def one_thread_per_product() -> None:
     """Have torch compute each product on the thread that asks for it."""
     torch.set_num_threads(1)
+
+
+@contextmanager
+def split_products() -> Iterator[None]:
+    """Have torch split each product over all threads, for work that asks for one at a time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(worker_count())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from glassdex.sae import workers
-from glassdex.sae.workers import ordered_map, worker_count
+from glassdex.sae.workers import ordered_map, split_products, worker_count
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -56,6 +56,14 @@ def test_products_on_the_threads_are_not_split_further(monkeypatch):
         assert set(ordered_map(products, range(8))) == {1}
     finally:
         torch.set_num_threads(before)
+
+
+def test_products_are_split_only_while_they_are_meant_to_be(monkeypatch):
+    monkeypatch.setattr(workers, "worker_count", lambda: 3)
+    before = torch.get_num_threads()
+    with split_products():
+        assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize(
