@@ -116,17 +116,33 @@ def settle(threshold: Floats, k: int, counts: Ints, found: Names, values: Floats
 def strongest(pre: Floats, names: Ints, k: int, counts: Ints, found: Names, values: Floats) -> int:
     """The k largest positive ones of each row of (n, m) `pre`, as those of (m,) `names`."""
     written = 0
+    keep_strongest(pre, k)
     for i in range(len(counts)):
-        row = pre[i]
-        least = kth_largest(row, k)
-        n = 0
+        row, start = pre[i], written
         for j in range(len(row)):
-            if row[j] >= least and row[j] > 0 and n < k:
-                found[written + n], values[written + n] = names[j], row[j]
-                n += 1
-        counts[i] = n
-        written += n
+            if row[j] > 0:
+                found[written], values[written] = names[j], row[j]
+                written += 1
+        counts[i] = written - start
     return written
+
+
+@kernel
+def keep_strongest(pre: Floats, k: int) -> None:
+    """Set all but the k largest positive ones of each row of (n, m) `pre` to 0."""
+    for i in range(len(pre)):
+        row, kept = pre[i], np.int32(0)
+        least = kth_largest(row, k)
+        for j in range(len(row)):
+            keep = (row[j] > 0) & (row[j] >= least)
+            row[j] = row[j] if keep else np.float32(0)
+            kept = np.int32(kept + np.int32(keep))
+        j = len(row) - 1
+        while kept > k:
+            if row[j] == least:
+                row[j] = 0
+                kept -= np.int32(1)
+            j -= 1
 
 
 @kernel
@@ -152,7 +168,7 @@ def differentiate(
             of the larger sizes, then the error of the dead latents (if memory has room for it),
             then the centred row.
         slopes, dead_slopes: filled, for each entry: error times decoder row.
-        squares: (n, slots) filled with the errors' squares.
+        squares: (n, slots + 1) filled with the squares of the errors and of the centred row.
     """
     nested, last, start, dead_start = len(edges), memory.shape[1] - 1, 0, 0
     for i in range(len(x)):
@@ -161,6 +177,7 @@ def differentiate(
         for t in range(len(row)):
             row[t] = weights.b_dec[t] - x[i, t]
             memory[i, last, t] = -row[t]
+        squares[i, last] = dot(row, row)
         low = 0
         for slot in range(nested):
             row = memory[i, slot]
@@ -232,19 +249,26 @@ def weight_slopes(
     entries: Entries,
     factors: Floats,
     memory: Floats,
-    w_dec: Floats,
+    weights: Tensors,
+    started: npt.NDArray[np.bool_],
+    pull: Floats,
     out: Tensors,
 ) -> float:
     """Gradients of latents low to high - 1: of both their rows and of their bias.
 
-    `factors` holds, for each slot of `memory`, what its errors are multiplied by. What would
-    only lengthen a decoder row is taken out of its gradient. Returns the sum of all squares.
+    They are added to what is in `out` where they have been `started`. `factors` holds, for each
+    slot of `memory`, what its errors are multiplied by. What would only lengthen a decoder row is
+    taken out of its gradient. `pull` becomes W_enc^T dL/db_enc of these latents. Returns the sum
+    of all squares.
     """
+    pull[:] = 0
     total, last = 0.0, memory.shape[1] - 1
     for j in range(low, high):
-        encoder, decoder, bias = out.w_enc[j], out.w_dec[j], np.float32(0)
-        encoder[:] = 0
-        decoder[:] = 0
+        encoder, decoder, bias = out.w_enc[j], out.w_dec[j], out.b_enc[j]
+        if not started[j]:
+            encoder[:] = 0
+            decoder[:] = 0
+            bias = np.float32(0)
         for at in range(places[j], places[j + 1]):
             e = order[at]
             slot = entries.slots[e]
@@ -254,10 +278,11 @@ def weight_slopes(
                 decoder[t] += v * error[t]
                 encoder[t] += dv * centred[t]
             bias += dv
-        own = w_dec[j]
+        own, row = weights.w_dec[j], weights.w_enc[j]
         along = dot(decoder, own)
         for t in range(len(own)):
             decoder[t] -= along * own[t]
+            pull[t] += bias * row[t]
         out.b_enc[j] = bias
         total += np.float64(dot(decoder, decoder) + dot(encoder, encoder) + bias * bias)
     return total

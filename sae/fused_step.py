@@ -20,9 +20,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import addmm, from_numpy
 
 from glassdex.sae import fused_kernels as kernels
+from glassdex.sae.dead_latents import DeadLatents, Revival
 from glassdex.sae.fused_kernels import Adam, Code, Entries, Tensors
 from glassdex.sae.rounding import Floats
 from glassdex.sae.screen import Screen
@@ -33,6 +33,7 @@ from glassdex.sae.workers import ordered_map
 
 Ints = npt.NDArray[np.int64]
 Part = tuple[int, int]
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _ROWS = 512
@@ -71,6 +72,10 @@ class _Block:
     slopes: Floats
     dead_slopes: Floats
     squares: npt.NDArray[np.float64]
+    sums: Floats
+    """(slots + 1, d_in) of the rows' memory."""
+
+    revival: Revival | None = None
 
 
 class FusedStep:
@@ -126,29 +131,34 @@ class FusedStep:
 
     def _backward(self, x: Floats) -> tuple[StepResult, float]:
         """Fill the gradients; the losses, and the sum of the gradients' squares."""
-        dead = np.zeros(0, np.int64)
-        if self._train.aux_k:
-            dead = self._state.dead(self._train.dead_after).numpy()
         nested = len(self._edges)
-        shape = (len(x), nested + bool(len(dead)) + 1, x.shape[1])
+        names = np.zeros(0, np.int64)
+        if self._train.aux_k:
+            names = self._state.dead(self._train.dead_after).numpy()
+        dead = DeadLatents.of(self._weights, names, self._train.aux_k, nested)
+        shape = (len(x), nested + bool(len(names)) + 1, x.shape[1])
         if self._memory.shape != shape:
             self._memory = np.empty(shape, np.float32)
         blocks = self._blocks(x, dead)
         squares = np.concatenate([block.squares for block in blocks]).sum(0)
-        baseline = _around_mean(x)
+        sums = np.stack([block.sums for block in blocks]).sum(0, dtype=np.float64)
+        around_mean = squares - np.square(sums).sum(1) / len(x)
+        baseline, residual = np.maximum(around_mean[[-1, nested - 1]], _TINY)
         factors = np.full(nested + 1, 2 / (nested * baseline))
         losses = squares[:nested] / baseline
         loss = float(losses.mean())
-        if len(dead):
-            residual = self._residual_around_mean(squares[nested - 1])
+        if len(names):
             loss += self._train.aux_coefficient * squares[nested] / residual
             factors[nested] = 2 * self._train.aux_coefficient / residual
-        square = self._weight_slopes(blocks, factors.astype(np.float32))
+        square = self._weight_slopes(blocks, factors.astype(np.float32), dead)
+        own = factors[0] * sums[0] + self._gradients.b_dec
+        self._gradients.b_dec[:] = own
+        square += float(np.square(own).sum())
         latents = np.concatenate([block.code.latents for block in blocks])
         values = np.concatenate([block.code.values for block in blocks])
         return StepResult(loss, float(losses[-1]), latents, values), square
 
-    def _blocks(self, x: Floats, dead: Ints) -> list[_Block]:
+    def _blocks(self, x: Floats, dead: DeadLatents) -> list[_Block]:
         """Encode and differentiate all rows, block by block."""
         parts = _parts(len(x), _ROWS)
         if self._state.config.activation == "topk":
@@ -209,32 +219,13 @@ class FusedStep:
         kept = found[:n].copy()
         return Code(counts, kept, values[:n], self._slots[kept])
 
-    def _top_dead(self, x: Floats, dead: Ints) -> Code:
-        """The aux_k largest of the dead latents in each row."""
-        k, n = min(self._train.aux_k, len(dead)), len(x)
-        counts = np.zeros(n, np.int64)
-        found, values = np.empty(n * k, np.int32), np.empty(n * k, np.float32)
-        m = 0
-        if k:
-            centred = from_numpy(x - self._weights.b_dec)
-            encoder, bias = self._weights.w_enc[dead], self._weights.b_enc[dead]
-            pre = addmm(from_numpy(bias), centred, from_numpy(encoder).T)
-            m = kernels.strongest(pre.numpy(), dead, k, counts, found, values)
-        slots = np.full(m, len(self._edges), np.int8)
-        return Code(counts, found[:m], values[:m], slots)
-
-    def _differentiate(self, x: Floats, part: Part, code: Code, dead: Ints) -> _Block:
+    def _differentiate(self, x: Floats, part: Part, code: Code, dead: DeadLatents) -> _Block:
         """Errors and slopes of some rows."""
-        rows = slice(*part)
-        of_dead = self._top_dead(x[rows], dead)
+        rows, nested = slice(*part), len(self._edges)
         memory = self._memory[rows]
-        block = _Block(
-            code,
-            of_dead,
-            np.empty(len(code.values), np.float32),
-            np.empty(len(of_dead.values), np.float32),
-            np.empty((len(memory), memory.shape[1] - 1)),
-        )
+        of_dead = dead.strongest(x[rows] - self._weights.b_dec)
+        slopes, dead_slopes = (np.empty(len(one.values), np.float32) for one in (code, of_dead))
+        squares = np.empty(memory.shape[:2])
         kernels.differentiate(
             x[rows],
             self._weights,
@@ -242,26 +233,30 @@ class FusedStep:
             code,
             of_dead,
             memory,
-            block.slopes,
-            block.dead_slopes,
-            block.squares,
+            slopes,
+            dead_slopes,
+            squares,
         )
-        return block
+        revival = None
+        if dead.dense:
+            centred, error, left = memory[:, -1], memory[:, nested - 1], memory[:, nested]
+            revival = dead.revive(centred, error, left)
+            squares[:, nested] = np.einsum("nd,nd->n", left, left)
+        return _Block(code, of_dead, slopes, dead_slopes, squares, memory.sum(0), revival)
 
-    def _residual_around_mean(self, square: float) -> float:
-        """Sum of the residual's squared distances from its mean; `square` is that from 0."""
-        last = len(self._edges) - 1
-        mean = self._memory[:, last].mean(0, dtype=np.float64)
-        return max(square - len(self._memory) * float(np.square(mean).sum()), _TINY)
+    def _weight_slopes(self, blocks: list[_Block], factors: Floats, dead: DeadLatents) -> float:
+        """Turn errors and slopes into the gradients of the latents; the sum of their squares.
 
-    def _weight_slopes(self, blocks: list[_Block], factors: Floats) -> float:
-        """Turn errors and slopes into the gradients of all weights; the sum of their squares."""
+        What comes of the encoder's biases is left in the decoder's.
+        """
+        started = self._start(blocks, float(factors[-1]), dead)
         entries, latents = _entries(blocks)
         places = np.empty(len(self._slots) + 1, np.int64)
         order = np.empty(len(latents), np.int32)
         kernels.by_latent(latents, places, order)
 
-        def weight_slopes(part: Part) -> float:
+        def weight_slopes(part: Part) -> tuple[float, Floats]:
+            pull = np.empty(self._memory.shape[2], np.float32)
             square: float = kernels.weight_slopes(
                 *part,
                 places,
@@ -269,16 +264,31 @@ class FusedStep:
                 entries,
                 factors,
                 self._memory,
-                self._weights.w_dec,
+                self._weights,
+                started,
+                pull,
                 self._gradients,
             )
-            return square
+            return square, pull
 
-        square = sum(_run(weight_slopes, _parts(len(self._slots), _LATENTS)))
-        own = factors[0] * self._memory[:, 0].sum(0)
-        own -= self._gradients.b_enc @ self._weights.w_enc
-        self._gradients.b_dec[:] = own
-        return square + float(np.square(own).sum())
+        found = _run(weight_slopes, _parts(len(self._slots), _LATENTS))
+        self._gradients.b_dec[:] = -sum(pull for _, pull in found)
+        return sum(square for square, _ in found)
+
+    def _start(
+        self, blocks: list[_Block], factor: float, dead: DeadLatents
+    ) -> npt.NDArray[np.bool_]:
+        """Begin the gradients of dead latents with what dense products gave; which have begun."""
+        started = np.zeros(len(self._slots), np.bool_)
+
+        def start(name: str) -> None:
+            total = sum(getattr(block.revival, name) for block in blocks)
+            getattr(self._gradients, name)[dead.names] = (factor * total).numpy()
+
+        if dead.dense:
+            started[dead.names] = True
+            _run(start, Revival._fields)
+        return started
 
     def _adam(self, learning_rate: float, clip: float) -> Adam:
         group = self._state.optimizer.param_groups[0]
@@ -315,19 +325,13 @@ def _tensors(state: TrainingState) -> tuple[Tensors, Tensors, Tensors]:
     )
 
 
-def _run(function: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
-    return list(ordered_map(function, parts))
+def _run(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    return list(ordered_map(function, items))
 
 
 def _parts(n: int, size: int) -> list[Part]:
     """Ranges of n things; the same ones whatever the number of threads."""
     return [(low, min(low + size, n)) for low in range(0, n, size)]
-
-
-def _around_mean(rows: Floats) -> float:
-    """Sum of squared distances from the mean row, not 0."""
-    mean = rows.mean(0)
-    return max(float(np.einsum("nd,nd->", rows, rows)) - len(rows) * float(mean @ mean), _TINY)
 
 
 def _at_least(codes: list[Code], cut: np.float32, wanted: int) -> list[Code]:

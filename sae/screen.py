@@ -31,7 +31,7 @@ from glassdex.sae.rounding import Floats, Rounded, norms_above, round_rows
 _EPSILON = 2.0**-24
 """Half a unit in the last place of a float32."""
 
-_CACHED = 2**20
+_CACHED = 2**21
 """Products of a block, of four bytes each."""
 
 _ONE = np.ones(1, np.float32)
@@ -61,9 +61,12 @@ class Rows(NamedTuple):
     reach: Floats
     """(n,) |c - c^| + delta |(c, 1)|: what a latent's norm is multiplied by."""
 
+    slack: Floats
+    """(n,) how far any latent can be from what it shows, but for `relative`."""
+
     margin: Floats
-    """(n,) how far a pre-activation can be below a positive bound, but for a share of twice
-    `relative` of that bound."""
+    """(n,) how far below a number that k latents show one of the k largest can show, but for
+    twice `relative` of that number."""
 
     relative: np.float32
 
@@ -126,17 +129,16 @@ class Screen:
         size = share * rounded.size
         reach = share * rounded.lost + np.float32(self._delta()) * norms_above(centred, _ONE)
         relative = np.float32(2.0**-8 if self.precision == "bfloat16" else 0)
-        slack = reach * self.latents.norm.max() + size * self.latents.lost.max()
-        # A latent with a positive bound shows at most that bound, its bias and this slack.
-        shown = np.abs(self.latents.bias).max() + slack
-        margin = 2 * (slack + _ABOUT * relative * shown)
+        slack = _ABOUT * (reach * self.latents.norm.max() + size * self.latents.lost.max())
+        margin = 2 * (slack + _ABOUT * relative * np.abs(self.latents.bias).max())
         block = min(len(centred), block_rows(d_sae)) or 1
         memory = torch.empty((block, d_sae), dtype=self._dtype())
         for low in range(0, len(centred), block):
             part = slice(low, low + block)
             raw = self._product(rounded.codes[part], memory)
-            known = (centred[part], rounded.unit[part], size[part], reach[part], margin[part])
-            yield low, Rows(raw, *known, relative)
+            rows = (centred[part], rounded.unit[part], size[part])
+            bounds = (reach[part], slack[part], margin[part], relative)
+            yield low, Rows(raw, *rows, *bounds)
 
     def _product(self, codes: Tensor, memory: Tensor) -> npt.NDArray[np.int32] | Floats:
         """(n, d_sae) products of rounded rows."""
