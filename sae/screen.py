@@ -136,9 +136,19 @@ class Screen:
         for low in range(0, len(centred), block):
             part = slice(low, low + block)
             raw = self._product(rounded.codes[part], memory)
-            rows = (centred[part], rounded.unit[part], size[part])
-            bounds = (reach[part], slack[part], margin[part], relative)
-            yield low, Rows(raw, *rows, *bounds)
+            yield (
+                low,
+                Rows(
+                    raw,
+                    centred[part],
+                    rounded.unit[part],
+                    size[part],
+                    reach[part],
+                    slack[part],
+                    margin[part],
+                    relative,
+                ),
+            )
 
     def _product(self, codes: Tensor, memory: Tensor) -> npt.NDArray[np.int32] | Floats:
         """(n, d_sae) products of rounded rows."""
