@@ -18,7 +18,7 @@ CASES = [
     pytest.param(activation, sizes, dead, id=f"{activation}-{len(sizes)}-sizes-{dead}-dead")
     for activation in ("topk", "batchtopk")
     for sizes in ((), (50, 120, D_SAE))
-    for dead in (0, 5, 100)
+    for dead in (0, 5, 100, 200)
 ]
 
 
