@@ -25,6 +25,18 @@ TextField = Annotated[
     typer.Option(metavar="FIELD", help="Field that holds the text; may be repeated."),
 ]
 
+Bank = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Property bank to read with the SAE; default: the one that ships.",
+    ),
+]
+NoBank = Annotated[
+    bool,
+    typer.Option("--no-bank", help="Read none: saves minutes, searches know no property."),
+]
+
 _HELD_OUT = 100_000
 """Hidden states to measure quality on, at most."""
 
@@ -72,6 +84,8 @@ def train_command(
     text_field: TextField = None,
     where: Where = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Fixes weights and order.")] = 0,
+    bank: Bank = None,
+    no_bank: NoBank = False,
     as_json: AsJson = False,
 ) -> None:
     """Train an SAE on texts, measure it and label its latents.
@@ -100,6 +114,8 @@ def train_command(
     with TrainBars(tokens, described) as bars:
         work = to.with_name(to.name + ".activations")
         report = build_sae(read, texts, plan, out=to, work=work, listener=bars.listener)
+    if not no_bank:
+        _read_bank(to, bank)
     if as_json:
         print_json({"folder": str(to), **report.to_json()})
         return
@@ -117,9 +133,12 @@ def label_command(
     ] = 10_000,
     text_field: TextField = None,
     where: Where = None,
+    bank: Bank = None,
+    no_bank: NoBank = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the latents of an SAE on texts, and label them by their strongest words.
+    """Measure the latents of an SAE on texts, label them by their strongest words, and read the
+    property bank with it.
 
     Example: `glassdex label my-sae corpus.jsonl --texts 20000`
     """
@@ -136,11 +155,27 @@ def label_command(
     with counter("describing latents", texts) as advance:
         catalogue = describe(encoder, chosen, date=_today(), on_progress=advance)
     write_catalogue(sae, catalogue)
+    if not no_bank:
+        _read_bank(sae, bank)
     labelled = sum(1 for labels in catalogue.labels if labels)
     if as_json:
         print_json({"latents": len(catalogue), "labelled": labelled})
     else:
         out.print(f"[bold]{labelled:,}[/] of {len(catalogue):,} latents labelled")
+
+
+def _read_bank(folder: Path, bank: Path | None) -> None:
+    """Write a property bank in the vectors of an SAE that has its catalogue."""
+    from glassdex.api.progress import counter
+    from glassdex.sae.bundle import load_encoder
+    from glassdex.sae.catalogue import read_catalogue
+    from glassdex.sae.encoded_bank import encode_bank, write_bank
+    from glassdex.sae.properties import BANK, read_properties
+
+    properties, encoder = read_properties(bank or BANK), load_encoder(folder)
+    scale = read_catalogue(folder, encoder.sae.config.d_sae).scale
+    with counter("reading the property bank", len(properties)) as advance:
+        write_bank(folder, encode_bank(encoder, scale, properties, advance), encoder)
 
 
 def _today() -> str:

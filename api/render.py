@@ -17,7 +17,13 @@ _METADATA = 160
 
 
 def show_search(result: SearchResult) -> None:
-    """The latents asked for, then each hit with its marked text and what its score is made of."""
+    """What the bank knows and the latents asked for, then each hit with its marked text and what
+    its score is made of."""
+    if result.known is not None:
+        near = " · ".join(
+            f"{escaped(name)} [dim]{c:.2f}[/]" for name, c in result.known.nearest[:3]
+        )
+        out.print(f"[bold]known to the bank[/] {result.known.coverage:.0%}, nearest {near}")
     if result.latents:
         asked = " · ".join(
             f"{escaped(w.label)} [dim]#{w.id} {w.weight:+.2f}[/]" for w in result.latents[:_ASKED]

@@ -6,6 +6,7 @@ from pathlib import Path
 from glassdex.errors import SAEError
 from glassdex.sae.catalogue import Catalogue, read_catalogue
 from glassdex.sae.checkpoint import DEFAULT_READER
+from glassdex.sae.encoded_bank import EncodedBank, read_bank
 from glassdex.sae.encoder import TextEncoder
 from glassdex.sae.folder import load as load_sae
 from glassdex.sae.reader import Reader
@@ -16,11 +17,13 @@ BUNDLED = "bundled"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An encoder and what is known of its latents."""
+    """An encoder, what is known of its latents, and the property bank in its vectors (None where
+    it has not been read with this SAE)."""
 
     name: str
     encoder: TextEncoder
     catalogue: Catalogue
+    bank: EncodedBank | None = None
 
 
 def folder_of(sae: str) -> Path:
@@ -56,4 +59,5 @@ def load_bundle(sae: str = BUNDLED) -> Bundle:
     folder = folder_of(sae)
     encoder = load_encoder(folder)
     name = sae if sae == BUNDLED else str(folder.resolve())
-    return Bundle(name, encoder, read_catalogue(folder, encoder.sae.config.d_sae))
+    catalogue = read_catalogue(folder, encoder.sae.config.d_sae)
+    return Bundle(name, encoder, catalogue, read_bank(folder, encoder))

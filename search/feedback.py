@@ -14,7 +14,8 @@ from glassdex.search.background import Background, Vectors
 KEPT = 100
 """Latents that feedback may weigh: enough to rank well, few enough to look at."""
 
-_FLOOR = 0.05
+_FLOOR = 0.1
+"""Least spread that a latent is measured in, as a share of its 90th percentile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def in_common(documents: Vectors, background: Background) -> Common:
     scaled.data /= background.scale[scaled.indices]
     mean = np.asarray(scaled.sum(axis=0)).reshape(-1) / len(documents)
     spread = np.maximum(background.spread, _FLOOR)
-    excess = np.maximum(mean - background.mean, 0) / spread**2
+    excess = np.maximum(mean - background.mean, 0) / spread
     if len(excess) > KEPT:
         excess[np.argsort(-excess, kind="stable")[KEPT:]] = 0
     total = excess.sum()

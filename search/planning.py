@@ -7,6 +7,7 @@ weighed, so that the constants below mean the same on every corpus.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from glassdex.indexer.index import WORDS, Index
 from glassdex.search.background import Background
 from glassdex.search.feedback import in_common
 from glassdex.search.plan import Plan, Source
+from glassdex.search.property import KnownProperty, PropertyMap
 from glassdex.search.query import QueryVectors, read_query
 from glassdex.search.ranking import rank_roughly
 from glassdex.search.request import SearchRequest
@@ -23,8 +25,18 @@ from glassdex.search.request import SearchRequest
 NEGATIVE = 0.5
 """How much a text that is not wanted counts against the query."""
 
-FEEDBACK = 0.5
-"""How much what the first documents have in common counts beside the query."""
+BANK = 1.0
+"""How much what the property bank knows counts beside the query, where it covers it."""
+
+BANK_LATENTS = 2.0
+"""How much more that counts in latents than in embeddings."""
+
+FEEDBACK = (0.5, 1.0)
+"""How much what the first documents have in common counts beside the query: where the bank does
+not cover it, and where it does, so that the first documents are more often right."""
+
+FEEDBACK_LATENTS = 2.5
+"""How much more that counts in latents than in embeddings."""
 
 FEEDBACK_DOCUMENTS = 20
 """How many documents are the first ones, in a corpus of 400 and more; a twentieth of less."""
@@ -37,6 +49,15 @@ HYBRID: dict[Source, float] = {"dense": 1.0, "property": 0.5, "bm25": 0.1}
 """What a standard deviation of each source counts in hybrid search."""
 
 
+class Planned(NamedTuple):
+    """A plan, the text as it was read, and what the property bank makes of it (None where it was
+    not asked)."""
+
+    plan: Plan
+    query: QueryVectors
+    known: KnownProperty | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Directions:
     """Linear functions of a document, in standard deviations: (width,) float64 on its embedding
@@ -45,33 +66,66 @@ class _Directions:
     dense: NDArray[np.float64]
     latents: NDArray[np.float64]
 
-    def plus(self, other: "_Directions", factor: float) -> "_Directions":
-        return _Directions(self.dense + factor * other.dense, self.latents + factor * other.latents)
+    def plus(self, other: "_Directions", dense: float, latents: float) -> "_Directions":
+        return _Directions(self.dense + dense * other.dense, self.latents + latents * other.latents)
 
 
 def make_plan(
-    index: Index, background: Background, request: SearchRequest
-) -> tuple[Plan, QueryVectors]:
-    """The plan, and the text as it was read.
+    index: Index,
+    background: Background,
+    request: SearchRequest,
+    properties: PropertyMap | None = None,
+) -> Planned:
+    """The plan of a request; `properties` is what the bank knows.
 
     Raises UsageError on a latent that the SAE does not have.
     """
     _check_latents(request, len(index.bundle.catalogue))
     if request.mode == "bm25":
-        return Plan({"bm25": 1.0}, words=_words(index, request.text)), _nothing(index)
+        return Planned(Plan({"bm25": 1.0}, words=_words(index, request.text)), _nothing(index))
     query = _wanted(index, background, request)
     if request.mode == "dense":
-        return Plan({"dense": 1.0}, dense=_unit(query.dense)), query
+        return Planned(Plan({"dense": 1.0}, dense=_unit(query.dense)), query)
     directions = _standardised(background, query.dense, query.latents)
+    known = None
     if request.text.strip():
+        if properties is not None:
+            known = properties.look_up(_unit(query.dense))
+        directions = _with_bank(background, directions, known)
         words = _words(index, request.text)
-        plan = _hybrid(background, request, directions, words)
-        first = _first_documents(index, background, request, plan)
-        directions = directions.plus(first, FEEDBACK)
+        first = _hybrid(background, request, directions, words)
+        directions = _with_feedback(index, background, request, directions, first, known)
         if request.mode == "hybrid":
-            return _hybrid(background, request, directions, words), query
+            return Planned(_hybrid(background, request, directions, words), query, known)
     weights, _ = _weights(directions, request)
-    return Plan({"property": 1.0}, latents=weights / background.scale), query
+    plan = Plan({"property": 1.0}, latents=weights / background.scale)
+    return Planned(plan, query, known)
+
+
+def _with_bank(
+    background: Background, directions: _Directions, known: KnownProperty | None
+) -> _Directions:
+    """With what the bank knows, as far as it covers the query."""
+    if known is None:
+        return directions
+    other = _standardised(background, known.dense, known.latents)
+    share = BANK * known.coverage
+    return directions.plus(other, share, BANK_LATENTS * share)
+
+
+def _with_feedback(
+    index: Index,
+    background: Background,
+    request: SearchRequest,
+    directions: _Directions,
+    plan: Plan,
+    known: KnownProperty | None,
+) -> _Directions:
+    """With what the first documents of a plan have in common; more where the bank is sure."""
+    first = _first_documents(index, background, request, plan)
+    low, high = FEEDBACK
+    share = low + (high - low) * (known.coverage if known is not None else 0.0)
+    return directions.plus(first, share, FEEDBACK_LATENTS * share)
 
 
 def _check_latents(request: SearchRequest, d_sae: int) -> None:

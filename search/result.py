@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glassdex.search.property import KnownProperty
 from glassdex.search.request import Mode
 from glassdex.store.types import Payload
 
@@ -111,18 +112,21 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits, best first, and the latents that were asked for, strongest first."""
+    """Hits, best first, the latents that were asked for, strongest first, and what the property
+    bank made of the query (None where it was not asked)."""
 
     query: str
     mode: Mode
     latents: Sequence[LatentWeight]
     hits: Sequence[Hit]
+    known: KnownProperty | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The contract of `glassdex search --json`."""
         return {
             "query": self.query,
             "mode": self.mode,
+            "bank": self.known.to_json() if self.known is not None else None,
             "latents": [latent.to_json() for latent in self.latents],
             "hits": [hit.to_json() for hit in self.hits],
             "usage": {},

@@ -14,6 +14,14 @@ import glassdex as package
 from glassdex.indexer.index import Index
 from glassdex.settings import Settings
 
+SORRY = {
+    "name": "apologies",
+    "paraphrases": ["saying sorry"],
+    "group": "speech act",
+    "positives": ["my fault, I should have called", "forgive the late answer, it was a bad week"],
+    "negatives": ["it was a bad week, thanks for the call"],
+}
+
 COMMANDS = ("demo", "index", "search", "latents", "latent", "eval", "train", "label")
 COMMANDS += ("export", "import", "bench")
 
@@ -205,7 +213,7 @@ def test_search_in_json_keeps_the_contract(glassdex, filled_home):
     assert ran.code == 0
     assert ran.err == ""
     answer = ran.json
-    assert answer.keys() == {"query", "mode", "latents", "hits", "usage"}
+    assert answer.keys() == {"query", "mode", "bank", "latents", "hits", "usage"}
     assert (answer["query"], answer["mode"], len(answer["hits"])) == ("saying sorry", "hybrid", 5)
     assert answer["latents"][0].keys() == {"id", "label", "weight", "similarity"}
     for hit in answer["hits"]:
@@ -347,11 +355,15 @@ def test_too_little_text_to_train_on_is_said(glassdex, texts, tmp_path):
 def test_an_sae_can_be_trained_labelled_and_used(glassdex, texts, tmp_path):
     sae = tmp_path / "my-sae"
     sizes = ("--d-sae", "48", "-k", "4", "--described", "20")
-    trained = glassdex("train", CORPUS, "--out", sae, *sizes, "--json")
+    trained = glassdex("train", CORPUS, "--out", sae, *sizes, "--no-bank", "--json")
     assert trained.code == 0, trained.err
     assert {"folder", "nmse", "explained_variance", "l0", "dead_share"} <= trained.json.keys()
-    labelled = glassdex("label", sae, texts, "--texts", "10", "--json")
+    bank = tmp_path / "bank.jsonl"
+    bank.write_text(json.dumps(SORRY) + "\n")
+    labelled = glassdex("label", sae, texts, "--texts", "10", "--bank", bank, "--json")
     assert labelled.json["latents"] == 48
     indexed = glassdex("index", texts, "--sae", sae, "--json")
     assert indexed.code == 0
-    assert glassdex("search", "sorry", "--json").json["hits"]
+    answer = glassdex("search", "sorry", "--json").json
+    assert answer["hits"]
+    assert answer["bank"]["nearest"][0]["property"] == "apologies"

@@ -33,9 +33,9 @@ BACKGROUND = Background(
 )
 
 
-def test_latents_are_weighed_by_their_excess_over_the_squared_spread():
+def test_latents_are_weighed_by_their_excess_over_the_spread():
     common = in_common(vectors([[4, 0, 0], [2, 1, 0]], [[1, 2], [1, 4]]), BACKGROUND)
-    # Scaled means 1.5, 0.5, 0; excess 1.0, -0.5, 0; over spread squared 4, below zero, 0.
+    # Scaled means 1.5, 0.5, 0; excess 1.0, -0.5, 0; over spread 2, below zero, 0.
     np.testing.assert_allclose(common.latents, [1, 0, 0])
     # Mean (1, 3) less (1, 0).
     np.testing.assert_allclose(common.dense, [0, 1])
@@ -43,14 +43,14 @@ def test_latents_are_weighed_by_their_excess_over_the_squared_spread():
 
 def test_a_latent_without_spread_counts_by_the_floor():
     common = in_common(vectors([[4, 0, 4]], [[1, 1]]), BACKGROUND)
-    excess = np.array([1.5 / 0.25, 0, 1 / feedback._FLOOR**2])
+    excess = np.array([1.5 / 0.5, 0, 1 / feedback._FLOOR])
     np.testing.assert_allclose(common.latents, excess / excess.sum())
 
 
 def test_only_the_strongest_are_kept(monkeypatch):
     monkeypatch.setattr(feedback, "KEPT", 1)
     common = in_common(vectors([[4, 8, 0]], [[1, 1]]), BACKGROUND)
-    # Excess 1.5 over 0.25 is 6; 7 over 1 is 7.
+    # Excess 1.5 over 0.5 is 3; 7 over 1 is 7.
     np.testing.assert_array_equal(common.latents, [0, 1, 0])
 
 
