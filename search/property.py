@@ -58,6 +58,7 @@ class PropertyMap:
     def __init__(self, bank: EncodedBank) -> None:
         self._bank = bank
         wordings = bank.wordings.astype(np.float64)
+        self._wordings, self._dense = wordings, bank.dense.astype(np.float64)
         self._mean = wordings.mean(axis=0)
         centres = np.zeros((len(bank), wordings.shape[1]))
         np.add.at(centres, bank.owners, wordings - self._mean)
@@ -71,11 +72,11 @@ class PropertyMap:
         near = _kernel(self._centres @ _unit(query - self._mean))
         shares = scipy.linalg.cho_solve(self._factor, near, check_finite=False)
         cosines = np.full(len(self._bank), -1.0)
-        np.maximum.at(cosines, self._bank.owners, self._bank.wordings @ query)
+        np.maximum.at(cosines, self._bank.owners, self._wordings @ query)
         order = np.argsort(-cosines, kind="stable")[:NEAREST].tolist()
         distance = (COVERED - float(cosines[order[0]])) / COVERED_WIDTH
         return KnownProperty(
-            dense=shares @ self._bank.dense,
+            dense=shares @ self._dense,
             latents=np.asarray(self._bank.latents.T @ shares),
             coverage=float(1 / (1 + np.exp(distance))),
             nearest=[(self._bank.names[n], float(cosines[n])) for n in order],
